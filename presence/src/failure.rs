@@ -18,6 +18,9 @@ pub enum FailureKind {
     /// The dialog: 481, expiry, `deactivated`, `timeout`. Subscribed anew at once, through the throttle;
     /// a second time within [`crate::LOOP_GUARD`] counts and backs off.
     Dialog,
+    /// The notifier ended the subscription because the presence cannot change (RFC 6665 section 4.1.3, `invariant`).
+    /// The value stays good; the next attempt is made at the longest delay and nothing is counted.
+    Invariant,
     /// The endpoint, the connection or the pool. Never counts against a URI; the agent waits for an endpoint.
     Endpoint,
 }

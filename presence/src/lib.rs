@@ -1,11 +1,28 @@
 //! How presence behaves: pure state machines and values.
 mod agent_uri;
 mod availability;
+mod endpoint;
+mod endpoint_kind;
 mod failure;
+pub mod log_text;
 mod presence;
+mod publication;
+mod retry;
+mod subscription;
+mod throttle;
 pub use agent_uri::{AgentUri, AgentUriError, MAX_AGENT_URI_BYTES, Scheme};
 pub use availability::{Availability, AvailabilityName};
+pub use endpoint::{EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView};
+pub use endpoint_kind::{EndpointKind, EndpointSet};
 pub use failure::{EndedBy, Failure, FailureKind};
 pub use presence::{Change, DeviceType, Freshness, Modalities, Modality, Presence, SourceKind, SourceNetwork, Status};
-/// x
+pub use publication::Publication;
+pub use retry::{RetryPolicy, RetryPolicyError};
+pub use subscription::{
+    Attempt, Deadline, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
+    SubscriptionState, SubscriptionView, Ticket,
+};
+pub use throttle::{Throttle, TokenClass};
+
+/// Two dialogs of one agent that end within this time make the second one wait like a failure.
 pub const LOOP_GUARD: std::time::Duration = std::time::Duration::from_secs(60);

@@ -1,0 +1,170 @@
+//! What goes into an endpoint's machine and what comes out.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::Failure;
+
+/// The state of a local endpoint, by UCMA's names (`LocalEndpointState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndpointState {
+    /// Not started.
+    Idle,
+    /// Being connected for the first time.
+    Establishing,
+    /// Connected, and the pool answers.
+    Established,
+    /// Lost, and being recovered.
+    Reestablishing,
+    /// Its subscriptions are being ended; nothing new is begun.
+    Draining,
+    /// The connection is being closed.
+    Terminating,
+    /// Over.
+    Terminated,
+}
+
+impl fmt::Display for EndpointState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Idle => "Idle",
+            Self::Establishing => "Establishing",
+            Self::Established => "Established",
+            Self::Reestablishing => "Reestablishing",
+            Self::Draining => "Draining",
+            Self::Terminating => "Terminating",
+            Self::Terminated => "Terminated",
+        })
+    }
+}
+
+/// The paces of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointPolicy {
+    /// At most one attempt to connect, and one probe of an overloaded pool, per this time.
+    pub probe_interval: Duration,
+    /// An established connection that is silent for this long is probed.
+    pub keep_alive: Duration,
+    /// An attempt to connect that takes longer has failed.
+    pub connect_timeout: Duration,
+}
+
+impl Default for EndpointPolicy {
+    fn default() -> Self {
+        Self {
+            probe_interval: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What happens to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointInput {
+    /// Begin.
+    Start,
+    /// The connection of this attempt stands.
+    Connected {
+        /// The number of [`EndpointEffect::Connect`].
+        attempt: u32,
+    },
+    /// The connection of this attempt could not be made.
+    ConnectFailed {
+        /// The number of [`EndpointEffect::Connect`].
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// The connection is gone.
+    ConnectionLost {
+        /// Why.
+        failure: Failure,
+    },
+    /// The pool answered the probe.
+    ProbeAnswered,
+    /// The pool did not answer the probe (OPTIONS timed out).
+    ProbeFailed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Some message came from the pool.
+    Heard,
+    /// The pool says that it is overloaded or shutting down (503).
+    Overloaded {
+        /// What it asks for.
+        retry_after: Option<Duration>,
+    },
+    /// The pool refuses the whole kind of request (489, 405, 501) and nothing of ours is active there.
+    Unsupported {
+        /// What it said.
+        failure: Failure,
+    },
+    /// Begin nothing new: the process shuts down.
+    Drain,
+    /// No subscription is left on this endpoint.
+    Drained,
+}
+
+/// What an endpoint wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointEffect {
+    /// Connect; the number comes back in the answer.
+    Connect {
+        /// Numbers the attempts from 1.
+        attempt: u32,
+    },
+    /// Close the connection, or give up making it.
+    Disconnect,
+    /// Ask the pool for a sign of life (OPTIONS).
+    Probe,
+    /// The endpoint can be used from now on.
+    Up,
+    /// The endpoint cannot be used from now on.
+    Lost(Failure),
+    /// Something that an operator must mend: the pool does not do what we need.
+    Alarm(Failure),
+    /// For the log.
+    StateChanged {
+        /// Before.
+        from: EndpointState,
+        /// After.
+        to: EndpointState,
+        /// Why.
+        why: &'static str,
+    },
+    /// The endpoint is over.
+    Terminated,
+}
+
+/// Why an endpoint's machine wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndpointDeadline {
+    /// An attempt to connect takes too long.
+    Connect,
+    /// A probe is overdue.
+    Answer,
+    /// The next attempt or probe is due.
+    Attempt,
+    /// The connection was silent for long.
+    KeepAlive,
+    /// The connection takes too long to close.
+    Close,
+}
+
+/// An endpoint as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointView {
+    /// Where it is in its life.
+    pub state: EndpointState,
+    /// True between [`EndpointEffect::Up`] and [`EndpointEffect::Lost`].
+    pub is_up: bool,
+    /// How often it was tried to connect.
+    pub attempts: u32,
+    /// How often it came up.
+    pub times_up: u32,
+    /// When the next attempt or probe is due.
+    pub next_attempt: Option<Instant>,
+    /// The last failure, also when it is over.
+    pub last_failure: Option<Failure>,
+}

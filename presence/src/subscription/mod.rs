@@ -1,0 +1,8 @@
+//! The life of one agent's subscription.
+
+mod types;
+
+pub use types::{
+    Attempt, Deadline, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
+    SubscriptionState, SubscriptionView, Ticket,
+};

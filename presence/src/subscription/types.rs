@@ -1,0 +1,222 @@
+//! What goes into a subscription machine, what comes out, and how it shows itself.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::{Change, EndpointKind, EndpointSet, Failure, Presence, RetryPolicy, Status, TokenClass};
+
+/// Numbers the dialogs of one agent: one for each new subscription, kept by its refreshes. Answers carry it, and an
+/// answer with another number than the present one is dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt(pub u32);
+
+/// Numbers the token requests of one agent. A grant for another ticket than an outstanding one is dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u32);
+
+/// What the configuration says about every subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionPolicy {
+    /// The waits between failed attempts.
+    pub retry: RetryPolicy,
+    /// MaxFailedPresenceSubscriptionsPerUri: one failure more than this abandons the agent; 0 never does.
+    pub max_failures: u32,
+    /// The endpoints that exist by configuration, up or not.
+    pub endpoints: EndpointSet,
+}
+
+/// What happens to a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubscriptionInput {
+    /// At least one UCC wants the agent.
+    Wanted,
+    /// No UCC wants the agent any more.
+    Unwanted,
+    /// The endpoint can be used; also said of every usable endpoint after the machine was made.
+    EndpointUp(EndpointKind),
+    /// The endpoint, its connection or its pool cannot be used.
+    EndpointLost(EndpointKind),
+    /// The throttle has granted the token of this ticket.
+    TokenGranted(Ticket),
+    /// A 2xx to the SUBSCRIBE or to a refresh.
+    Accepted {
+        /// Of this dialog.
+        attempt: Attempt,
+        /// How long the subscription lasts from now.
+        expires: Duration,
+    },
+    /// A NOTIFY in the state active or pending; it may overtake [`SubscriptionInput::Accepted`].
+    Notified {
+        /// Of this dialog.
+        attempt: Attempt,
+        /// The document's status; `None` for an empty or unreadable body, which keeps the old value.
+        status: Option<Status>,
+        /// How long the subscription lasts from now, if the NOTIFY says so. It can only shorten (RFC 6665 4.1.2.3).
+        expires: Option<Duration>,
+    },
+    /// Refused, terminated or expired. The SIP layer holds no dialog for this attempt any more, unless the kind is
+    /// [`crate::FailureKind::Endpoint`].
+    Failed {
+        /// Of this dialog.
+        attempt: Attempt,
+        /// What happened.
+        failure: Failure,
+    },
+    /// Our unsubscription is done, well or badly.
+    Ended {
+        /// Of this dialog.
+        attempt: Attempt,
+    },
+    /// An operator wants an abandoned or backing-off agent tried again now.
+    Revive,
+}
+
+/// What a subscription wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubscriptionEffect {
+    /// Ask the throttle for a token.
+    TakeToken {
+        /// Comes back in [`SubscriptionInput::TokenGranted`].
+        ticket: Ticket,
+        /// How urgent.
+        class: TokenClass,
+    },
+    /// The token is not needed any more.
+    CancelToken {
+        /// Which request.
+        ticket: Ticket,
+    },
+    /// Send a SUBSCRIBE. If this endpoint still has a dialog for the agent, it is taken over under the new number.
+    Subscribe {
+        /// Through this endpoint.
+        via: EndpointKind,
+        /// Under this number.
+        attempt: Attempt,
+    },
+    /// Refresh the dialog.
+    Refresh {
+        /// Through this endpoint.
+        via: EndpointKind,
+        /// Of this number.
+        attempt: Attempt,
+    },
+    /// End the dialog (a SUBSCRIBE with `Expires: 0`).
+    Unsubscribe {
+        /// Through this endpoint.
+        via: EndpointKind,
+        /// Of this number.
+        attempt: Attempt,
+    },
+    /// Tell every watching UCC.
+    Publish(Arc<Change>),
+    /// An attempt or a dialog failed: for the log and the metrics, there is nothing to do.
+    Failed {
+        /// What happened.
+        failure: Failure,
+        /// Through which endpoint.
+        via: EndpointKind,
+        /// Consecutive failures of the URI that are counted so far, this one included if it counts.
+        failures: u32,
+        /// When the next attempt is due; `None` when it is tried elsewhere or again at once, when it waits for an
+        /// endpoint, and when it is given up.
+        retry_in: Option<Duration>,
+    },
+    /// The limit is exceeded; nothing more is tried until [`SubscriptionInput::Revive`].
+    Abandoned(Failure),
+    /// An operator had it tried again.
+    Revived,
+}
+
+/// Why a machine wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deadline {
+    /// An answer is overdue.
+    Answer,
+    /// The dialog is to be refreshed.
+    Refresh,
+    /// The dialog, or a pushed value, runs out.
+    Expiry,
+    /// The next attempt is due.
+    Retry,
+}
+
+/// The state of a subscription by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubscriptionState {
+    /// Nobody wants the agent.
+    Idle,
+    /// Wanted, and no endpoint can be used.
+    WaitingForEndpoint,
+    /// Waits for the throttle.
+    AwaitingToken,
+    /// The SUBSCRIBE is under way.
+    Subscribing,
+    /// The dialog stands.
+    Active,
+    /// Waits before the next attempt.
+    BackingOff,
+    /// Given up until it is revived.
+    Abandoned,
+    /// The SUBSCRIBE is under way and nobody wants it any more.
+    Withdrawing,
+    /// The dialog stands, nobody wants it, and the throttle is asked for the token to end it.
+    Releasing,
+    /// The end of the dialog is under way.
+    Unsubscribing,
+}
+
+impl fmt::Display for SubscriptionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Idle => "idle",
+            Self::WaitingForEndpoint => "waiting for an endpoint",
+            Self::AwaitingToken => "awaiting a token",
+            Self::Subscribing => "subscribing",
+            Self::Active => "active",
+            Self::BackingOff => "backing off",
+            Self::Abandoned => "abandoned",
+            Self::Withdrawing => "withdrawing",
+            Self::Releasing => "releasing",
+            Self::Unsubscribing => "unsubscribing",
+        })
+    }
+}
+
+/// A subscription as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionView {
+    /// Where it is in its life.
+    pub state: SubscriptionState,
+    /// The endpoint that serves it or is being tried.
+    pub via: Option<EndpointKind>,
+    /// Consecutive failures that count.
+    pub failures: u32,
+    /// When the next attempt is due.
+    pub next_retry: Option<Instant>,
+    /// The last failure of this life, also when it is over.
+    pub last_failure: Option<Failure>,
+    /// When the dialog runs out unless it is refreshed.
+    pub expires_at: Option<Instant>,
+}
+
+/// What survives when the machine is made anew after a panic of its actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionMemory {
+    /// What was last published.
+    pub presence: Arc<Presence>,
+    /// The number of the last change.
+    pub sequence: u64,
+    /// Consecutive failures that count.
+    pub failures: u32,
+    /// The endpoint that served last.
+    pub home: EndpointKind,
+    /// Why it was given up, if it was.
+    pub abandoned: Option<Failure>,
+    /// The last attempt's number; the new life goes on well above it.
+    pub attempt: Attempt,
+    /// The last ticket's number; the new life goes on well above it.
+    pub ticket: Ticket,
+    /// Dialogs that the endpoints may still hold: the application endpoint's, the user endpoint's.
+    pub dialogs: [Option<Attempt>; 2],
+}

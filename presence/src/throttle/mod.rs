@@ -1,0 +1,168 @@
+//! The pace at which agents are put on the wire.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+/// What a token is wanted for, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TokenClass {
+    /// A refresh: without it a living subscription dies.
+    Refresh,
+    /// The end of a subscription that nobody wants.
+    Release,
+    /// A new subscription.
+    New,
+    /// Another attempt after a failure.
+    Retry,
+}
+
+impl TokenClass {
+    /// All classes, the most urgent first.
+    pub const ALL: [Self; 4] = [Self::Refresh, Self::Release, Self::New, Self::Retry];
+}
+
+/// One second and the part of it that is kept in reserve, so that a peer that counts arrivals in windows of one
+/// second does not count one too many because of jitter on the way.
+const WINDOW: Duration = Duration::from_millis(1_010);
+
+/// From this rate on a timer that ticks in milliseconds cannot pace single tokens.
+const FINEST_PACED_RATE: u32 = 200;
+
+/// How far ahead of its pace the throttle may run at rates that timers cannot pace; half of the reserve.
+const TOLERANCE: Duration = Duration::from_millis(5);
+
+/// Grants tokens at a configured rate, so that no sliding window of one second ever holds more than that.
+///
+/// ```text
+///             request                     the pace allows it
+///  (nothing) ----------> waiting, by class --------------------> granted --poll_granted--> (nothing)
+///                            |  cancel
+///                            +----------> (nothing)
+/// ```
+///
+/// It is the generic cell rate algorithm (ITU-T I.371) with a burst of one: after every grant the next is due
+/// 1.010 s / rate later, and time that passes unused is not saved up. Above 200 per second it may run ahead by 5 ms
+/// worth of tokens. Within a class requests are served in their order; a less urgent class waits until the more
+/// urgent ones are empty. A late timer makes the pace slower, never a burst.
+///
+/// After [`Throttle::request`], [`Throttle::cancel`] and [`Throttle::handle_timeout`] drain
+/// [`Throttle::poll_granted`], then arm one timer at [`Throttle::poll_timeout`].
+#[derive(Clone, Debug)]
+pub struct Throttle<K> {
+    interval: Duration,
+    tolerance: Duration,
+    /// When the next token is due by the pace; `None` before the first grant.
+    due: Option<Instant>,
+    waiting: BTreeMap<(TokenClass, u64), K>,
+    places: BTreeMap<K, (TokenClass, u64)>,
+    granted: VecDeque<K>,
+    next_place: u64,
+}
+
+impl<K: Ord + Clone> Throttle<K> {
+    /// A throttle that grants at most this many tokens in any second (MaxPresenceSubscriptionsPerSecond).
+    #[must_use]
+    pub fn new(per_second: NonZeroU32) -> Self {
+        let rate = u128::from(per_second.get());
+        let interval = WINDOW.as_nanos().div_ceil(rate);
+        Self {
+            interval: Duration::from_nanos(u64::try_from(interval).unwrap_or(u64::MAX)),
+            tolerance: if per_second.get() > FINEST_PACED_RATE { TOLERANCE } else { Duration::ZERO },
+            due: None,
+            waiting: BTreeMap::new(),
+            places: BTreeMap::new(),
+            granted: VecDeque::new(),
+            next_place: 0,
+        }
+    }
+
+    /// Asks for a token. A request that waits already keeps its place, or moves to the more urgent class.
+    pub fn request(&mut self, now: Instant, key: K, class: TokenClass) {
+        match self.places.get(&key) {
+            Some(&(waits_in, _)) if waits_in <= class => {}
+            Some(&place) => {
+                self.waiting.remove(&place);
+                self.enqueue(key, class);
+            }
+            None => self.enqueue(key, class),
+        }
+        self.grant(now);
+    }
+
+    /// Takes a request back; a token that was granted and not yet polled is gone with it. False when the key is
+    /// not known, because its token was handed out already or it never asked.
+    pub fn cancel(&mut self, now: Instant, key: &K) -> bool {
+        let was_waiting = self.places.remove(key).is_some_and(|place| self.waiting.remove(&place).is_some());
+        let was_granted = self.granted.iter().position(|granted| granted == key).map(|at| self.granted.remove(at));
+        self.grant(now);
+        was_waiting || was_granted.is_some()
+    }
+
+    /// Grants what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.grant(now);
+    }
+
+    /// The next request that has its token.
+    pub fn poll_granted(&mut self) -> Option<K> {
+        self.granted.pop_front()
+    }
+
+    /// When the next token can be granted; `None` while nobody waits.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.waiting.is_empty() { None } else { self.earliest() }
+    }
+
+    /// How many requests wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many requests of this class wait. Takes time in proportion to the answer.
+    #[must_use]
+    pub fn waiting_in(&self, class: TokenClass) -> usize {
+        self.waiting.range((class, 0)..=(class, u64::MAX)).count()
+    }
+
+    /// When all that wait now will have been served, if nothing more comes; `None` while nobody waits.
+    #[must_use]
+    pub fn predicted_end(&self, now: Instant) -> Option<Instant> {
+        let first = self.poll_timeout()?.max(now);
+        first.checked_add(self.time_for(self.waiting.len()))
+    }
+
+    /// How long this many tokens take from the first to the last, nobody else asking.
+    #[must_use]
+    pub fn time_for(&self, tokens: usize) -> Duration {
+        let paces = u32::try_from(tokens.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.interval.saturating_mul(paces)
+    }
+
+    fn enqueue(&mut self, key: K, class: TokenClass) {
+        let place = (class, self.next_place);
+        self.next_place += 1;
+        self.places.insert(key.clone(), place);
+        self.waiting.insert(place, key);
+    }
+
+    /// The moment from which the pace and the tolerance allow one more token.
+    fn earliest(&self) -> Option<Instant> {
+        self.due.map(|due| due.checked_sub(self.tolerance).unwrap_or(due))
+    }
+
+    fn grant(&mut self, now: Instant) {
+        while self.earliest().is_none_or(|earliest| earliest <= now) {
+            let Some((_, key)) = self.waiting.pop_first() else { return };
+            self.places.remove(&key);
+            self.granted.push_back(key);
+            let due = self.due.map_or(now, |due| due.max(now));
+            self.due = Some(due + self.interval);
+        }
+    }
+}
