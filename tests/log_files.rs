@@ -60,6 +60,7 @@ fn a_process_keeps_its_newest_daily_files_and_logs_its_panics() {
 
     let files = log_files(&logs);
     assert_eq!(files.len(), 3, "{files:?}");
+    assert_eq!(files[..2], ["presence-provider.2020-01-08.log", "presence-provider.2020-01-09.log"]);
     assert!(logs.join("someone-elses.log").exists());
     let newest = fs::read_to_string(logs.join(files.last().unwrap())).unwrap();
     let lines: Vec<&str> = newest.lines().filter(|line| !line.contains("panic ERROR -  ")).collect();

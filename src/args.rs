@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use presence_core::AgentUri;
+
+use crate::exit::Exit;
+
+/// Where Config.xml lies unless the command line says otherwise: where the original product keeps it on Windows, and
+/// in `/etc` elsewhere.
+pub const DEFAULT_CONFIG: &str = if cfg!(windows) {
+    r"C:\ProgramData\Anywhere365\Core\Service\UnifiedContactCenterService\Config.xml"
+} else {
+    "/etc/presence-provider/Config.xml"
+};
+
+/// One presence subscription per agent, shared by every contact-centre queue
+#[derive(Clone, Debug, PartialEq, Eq, Parser)]
+#[command(name = "presence-provider", version, after_help = exit_codes(), max_term_width = 100)]
+pub struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Check a Config.xml and show the settings that result from it
+    ///
+    /// Prints every effective setting with its unit, marks the defaults, and says how long a full start takes at the
+    /// configured rate. Errors, warnings and hints go to the standard error, each with file, line, column and what to
+    /// write instead. Nothing is connected to. Exit code 0 when the file can be used, 78 when not.
+    #[command(after_long_help = CHECK_EXAMPLES)]
+    Check(CheckArguments),
+
+    /// Say which source serves an agent, which rule matched, and why the earlier ones did not
+    ///
+    /// The sources are asked in a fixed order: AttendantServiceSource by its patterns, PstnPresenceSource for E.164
+    /// line URIs, then UcmaPresenceSource for all the rest. Exit code 0 when a source takes the URI, 1 when none does.
+    #[command(after_long_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  presence-provider check
+  presence-provider check --config ./Config.xml
+  presence-provider check --config ./Config.xml --json | jq .settings";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  presence-provider explain sip:user1@domain.com
+  presence-provider explain tel:+31612345678 --config ./Config.xml
+  presence-provider explain sip:user1@domain.com --json | jq -r .source";
+
+/// Which configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ConfigArgument {
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
+}
+
+/// The arguments of `check`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct CheckArguments {
+    /// Which file to check.
+    #[command(flatten)]
+    pub file: ConfigArgument,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `explain`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ExplainArguments {
+    /// The agent: sip:user@domain, sips:user@domain or tel:+31612345678
+    #[arg(value_name = "URI")]
+    pub uri: AgentUri,
+
+    /// Which file holds the rules.
+    #[command(flatten)]
+    pub file: ConfigArgument,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn exit_codes() -> String {
+    Exit::ALL
+        .iter()
+        .fold("Exit codes:".to_owned(), |text, exit| format!("{text}\n  {:<2}  {}", exit.code(), exit.meaning()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::logging::{LogFormat, LogOptions};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_config_the_default_path_is_taken() {
+        let arguments = Arguments::try_parse_from(["presence-provider", "check"]).expect("a command line");
+        let file = ConfigArgument { config: DEFAULT_CONFIG.into() };
+        assert_eq!(arguments.command, Command::Check(CheckArguments { file, json: false }));
+    }
+
+    #[derive(Parser)]
+    struct WithLog {
+        #[command(flatten)]
+        log: LogOptions,
+    }
+
+    fn log(arguments: &[&str]) -> Result<LogOptions, clap::Error> {
+        WithLog::try_parse_from(std::iter::once(&"x").chain(arguments)).map(|parsed| parsed.log)
+    }
+
+    #[test]
+    fn log_options_have_the_defaults_of_the_type() {
+        assert_eq!(log(&[]).expect("no options"), LogOptions::default());
+    }
+
+    #[test]
+    fn log_options_that_contradict_each_other_are_refused() {
+        let json = log(&["--log-format", "json", "--log-dir", "/x", "--log-keep", "3"]).expect("good options");
+        assert_eq!(json.log_format, LogFormat::Json);
+        assert_eq!(json.log_keep.map(std::num::NonZeroUsize::get), Some(3));
+        for bad in [
+            &["--log-file", "a", "--log-dir", "b"][..],
+            &["--log-keep", "3"],
+            &["--log-dir", "b", "--log-keep", "0"],
+            &["--log-level", "loud"],
+        ] {
+            assert!(log(bad).is_err(), "{bad:?}");
+        }
+    }
+}
