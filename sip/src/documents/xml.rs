@@ -1,0 +1,106 @@
+//! A pull reader of XML from strangers: namespaces resolved, entities decoded, every cost capped.
+
+use std::borrow::Cow;
+
+use quick_xml::NsReader;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::name::{Namespace, ResolveResult};
+
+use super::{DocumentError, DocumentLimits};
+
+/// One step through a document. `N` is what the caller makes of namespaces.
+pub(super) enum Piece<'i, N> {
+    /// An element begins; every one ends with [`Piece::End`].
+    Start(N, BytesStart<'i>),
+    /// A part of a text; a text may come in several parts.
+    Text(Cow<'i, str>),
+    /// The innermost element ends.
+    End,
+    /// The document is over, and was well-formed.
+    Over,
+}
+
+/// The reader. It refuses document types, unknown entities and whatever exceeds the limits.
+pub(super) struct Pull<'i> {
+    reader: NsReader<&'i [u8]>,
+    limits: DocumentLimits,
+    depth: usize,
+    elements: usize,
+}
+
+impl<'i> Pull<'i> {
+    pub(super) fn new(body: &'i [u8], limits: &DocumentLimits) -> Result<Self, DocumentError> {
+        if body.len() > limits.bytes {
+            return Err(DocumentError::TooLong(body.len()));
+        }
+        let text = std::str::from_utf8(body).map_err(|_| DocumentError::Encoding)?;
+        let mut reader = NsReader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+        reader.config_mut().expand_empty_elements = true;
+        Ok(Self { reader, limits: *limits, depth: 0, elements: 0 })
+    }
+
+    /// The next step. `read` turns the name of a namespace into what the caller knows; `None` is no namespace.
+    pub(super) fn next<N>(&mut self, read: impl Fn(Option<&str>) -> N) -> Result<Piece<'i, N>, DocumentError> {
+        loop {
+            let (namespace, event) = match self.reader.read_resolved_event() {
+                Ok((ResolveResult::Bound(Namespace(name)), event)) => (read(Some(name)), event),
+                Ok((ResolveResult::Unbound | ResolveResult::Unknown(_), event)) => (read(None), event),
+                Err(_) => return Err(self.malformed()),
+            };
+            match event {
+                Event::Start(start) => {
+                    self.open(&start)?;
+                    return Ok(Piece::Start(namespace, start));
+                }
+                Event::End(_) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    return Ok(Piece::End);
+                }
+                Event::Text(text) => return Ok(Piece::Text(text.into_inner())),
+                Event::CData(text) => return Ok(Piece::Text(text.into_inner())),
+                Event::GeneralRef(reference) => return Ok(Piece::Text(Cow::Owned(decode(&reference)?))),
+                Event::DocType(_) => return Err(DocumentError::Doctype),
+                Event::Eof if self.depth == 0 && self.elements > 0 => return Ok(Piece::Over),
+                Event::Eof => return Err(self.malformed()),
+                Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+            }
+        }
+    }
+
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), DocumentError> {
+        if self.depth == 0 && self.elements > 0 {
+            return Err(self.malformed());
+        }
+        self.depth += 1;
+        self.elements += 1;
+        if self.depth > self.limits.depth {
+            return Err(DocumentError::Depth);
+        }
+        if self.elements > self.limits.elements {
+            return Err(DocumentError::Elements);
+        }
+        if start.attributes_raw().trim_ascii().is_empty() {
+            return Ok(());
+        }
+        for (index, attribute) in start.attributes().with_checks(false).enumerate() {
+            if index >= self.limits.attributes {
+                return Err(DocumentError::Attributes);
+            }
+            attribute.map_err(|_| self.malformed())?;
+        }
+        Ok(())
+    }
+
+    fn malformed(&self) -> DocumentError {
+        DocumentError::Malformed(self.reader.error_position())
+    }
+}
+
+fn decode(reference: &BytesRef<'_>) -> Result<String, DocumentError> {
+    match reference.resolve_char_ref() {
+        Ok(Some(character)) => Ok(character.into()),
+        Ok(None) => resolve_predefined_entity(reference).map(str::to_owned).ok_or(DocumentError::Entity),
+        Err(_) => Err(DocumentError::Entity),
+    }
+}
