@@ -1,1 +1,44 @@
-//! Stub.
+//! The other side, for demos and tests: a simulated presence server (RFC 3856) with agents that move by seeded dice and
+//! with faults on request. Never for production: it keeps no secrets and believes every peer on loopback.
+//!
+//! Two layers, as everywhere in this project:
+//! - [`PresenceServer`] is the pure machine: messages and time in, messages and one deadline out;
+//! - [`Simulator`] puts it on real sockets, TCP and UDP on one port of loopback, and gives a [`SimulatorHandle`]
+//!   whose methods play the story: who changes, what breaks, what was counted.
+//!
+//! It speaks to directly connected subscribers; there is no proxy between them, and Record-Route of requests is not
+//! followed. Of presence-sip it uses the message, the framer and the answers, and none of the subscriber's machines: a
+//! mistake in those must not be hidden by the same mistake here.
+//!
+//! ```no_run
+//! use presence_simulator::{Activity, AgentState, Simulator, SimulatorSettings, Termination};
+//! # async fn story() -> Result<(), presence_simulator::StartError> {
+//! let server = Simulator::start(SimulatorSettings::with_agents(20, "demo.example")).await?;
+//! println!("a presence server at {}", server.address());
+//! server.set_presence("sip:agent1@demo.example", AgentState::of(Activity::OnThePhone));
+//! server.terminate("sip:agent1@demo.example", &Termination::because("deactivated"));
+//! server.drop_connections();
+//! println!("{} subscriptions", server.counters().active_subscriptions);
+//! # Ok(())
+//! # }
+//! ```
+
+mod agent_state;
+mod counters;
+mod dice;
+mod digest;
+mod document;
+mod faults;
+mod serve;
+mod server;
+mod settings;
+
+pub use agent_state::{Activity, AgentState};
+pub use counters::Counters;
+pub use dice::Dice;
+pub use digest::{DigestAlgorithm, DigestSettings};
+pub use document::{PIDF_TYPE, pidf};
+pub use faults::{Body, Faults, Reaction, Refusal, Scope};
+pub use serve::{Blast, Simulator, SimulatorHandle};
+pub use server::{ConnectionId, Deadline, Effect, PresenceServer, Termination, Wire};
+pub use settings::{Reach, ServerSettings, SimulatorSettings, StartError};
