@@ -12,6 +12,7 @@ mod message;
 mod request;
 mod response;
 mod timers;
+pub mod typed;
 
 pub use auth::{Credentials, DigestClient};
 pub use classify::classify;
