@@ -1,0 +1,131 @@
+//! Where the files are that Config.xml names, and what is missing for a start.
+
+use std::env;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::settings::{Dialect, Settings, Transport};
+
+/// How the name of a file in Config.xml becomes a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileLookup {
+    folder: PathBuf,
+    credentials: Option<PathBuf>,
+}
+
+impl FileLookup {
+    /// An absolute name is taken as it is. Any other name is looked for in `credentials`, the service manager's
+    /// credential directory, and if it is not there it means a file in `folder`.
+    #[must_use]
+    pub const fn new(folder: PathBuf, credentials: Option<PathBuf>) -> Self {
+        Self { folder, credentials }
+    }
+
+    /// For names in the file `config`: its own folder, and the directory that the environment variable
+    /// `CREDENTIALS_DIRECTORY` names (systemd's `LoadCredential=`).
+    #[must_use]
+    pub fn beside(config: &Path) -> Self {
+        let folder = config.parent().map(Path::to_owned).unwrap_or_default();
+        Self::new(folder, env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+    }
+
+    /// The path of a named file.
+    #[must_use]
+    pub fn resolve(&self, name: &Path) -> PathBuf {
+        if name.is_absolute() {
+            return name.to_owned();
+        }
+        let credential = self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
+        credential.unwrap_or_else(|| self.folder.join(name))
+    }
+}
+
+impl Settings {
+    /// Makes every file name a path that can be opened. [`load`](crate::load) has done it already.
+    pub fn resolve_files(&mut self, lookup: &FileLookup) {
+        let Some(ucma) = &mut self.ucma else { return };
+        let pool = &mut ucma.pool;
+        for file in
+            [&mut pool.certificate, &mut pool.private_key, &mut pool.trusted_certificates, &mut pool.password_file]
+        {
+            if let Some(name) = file {
+                *name = lookup.resolve(name);
+            }
+        }
+    }
+
+    /// What the standalone process needs and the file does not say, one sentence each. Empty when it can start.
+    ///
+    /// The file itself is valid all the same: inside another process the queues come from their clients.
+    #[must_use]
+    pub fn missing_for_start(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        if self.contact_centers.is_empty() {
+            missing.push(
+                "no queue to host: write <UnifiedContactCenters> with at least one <UnifiedContactCenter> beside \
+                 <PresenceProvider>"
+                    .to_owned(),
+            );
+        }
+        let Some(ucma) = &self.ucma else { return missing };
+        let pool = &ucma.pool;
+        if pool.transport == Transport::Tls {
+            if pool.certificate.is_none() {
+                missing.push(
+                    "no certificate: with TLS the pool checks ours; write Certificate and PrivateKey into <Pool>"
+                        .to_owned(),
+                );
+            }
+            if pool.trusted_certificates.is_none() {
+                missing.push(
+                    "no trusted certificates: nothing to check the pool's certificate against; write \
+                     TrustedCertificates into <Pool>"
+                        .to_owned(),
+                );
+            }
+        }
+        missing
+    }
+
+    /// What the file asks for and this version does not do, one sentence each.
+    #[must_use]
+    pub fn not_served(&self) -> Vec<String> {
+        let mut not_served = Vec::new();
+        if self.graph.is_some() {
+            not_served.push("MsGraphPresenceSource is read, but not served by this version".to_owned());
+        }
+        if self.ucma.as_ref().is_some_and(|ucma| ucma.pool.dialect == Dialect::Skype) {
+            not_served.push(
+                "the dialect skype is not served by this version; for a presence server after RFC 3856 write \
+                 Dialect=\"simple\" into <Pool>"
+                    .to_owned(),
+            );
+        }
+        not_served
+    }
+
+    /// The files that the settings name and that cannot be opened, one sentence each with the reason.
+    #[must_use]
+    pub fn missing_files(&self) -> Vec<String> {
+        let Some(ucma) = &self.ucma else { return Vec::new() };
+        let pool = &ucma.pool;
+        [
+            ("Certificate", &pool.certificate),
+            ("PrivateKey", &pool.private_key),
+            ("TrustedCertificates", &pool.trusted_certificates),
+            ("PasswordFile", &pool.password_file),
+        ]
+        .into_iter()
+        .filter_map(|(name, path)| {
+            let path = path.as_ref()?;
+            let why = unreadable(path).err()?;
+            Some(format!("{name}: {} cannot be read: {why}", path.display()))
+        })
+        .collect()
+    }
+}
+
+fn unreadable(path: &Path) -> io::Result<()> {
+    if File::open(path)?.metadata()?.is_file() { Ok(()) } else { Err(io::Error::other("it is not a file")) }
+}

@@ -1,0 +1,196 @@
+//! `PresenceProvider`: the four attributes, and the sources other than UCMA.
+
+use std::num::NonZeroU32;
+
+use crate::diagnostic::{Severity, shown};
+use crate::document::{Document, Element};
+use crate::fields::{Context, given};
+use crate::settings::{GraphAccount, GraphSettings, Settings};
+use crate::shape::{KINDS, PROVIDER, QUEUES, ROOT, nearest};
+use crate::{queues, ucma, values};
+
+/// Everything that the file says; complaints go to the context's findings.
+pub(crate) fn read(document: &Document<'_>, context: &mut Context<'_>) -> Settings {
+    let mut settings = Settings::default();
+    let Some(root) = &document.root else { return settings };
+    if !root.is(ROOT) {
+        let message = format!("the outermost element is {}, not `<config>`", shown(&format!("<{}>", root.name)));
+        let help = if root.is(PROVIDER) {
+            "write `<config version=\"1.5\">` before it and `</config>` after it"
+        } else {
+            "is this the right file? It should begin with `<config version=\"1.5\">`"
+        };
+        context.complain(root.name_span.clone(), message, help);
+        return settings;
+    }
+    if let Some(provider) = root.children_named(PROVIDER).next() {
+        numbers(provider, context, &mut settings);
+        sources(provider, context, &mut settings);
+    } else {
+        no_provider(root, context);
+    }
+    for center in root.children_named(QUEUES) {
+        queues::read(center, context, &mut settings.contact_centers);
+    }
+    settings.defaulted = std::mem::take(&mut context.defaulted);
+    settings
+}
+
+fn no_provider(root: &Element<'_>, context: &mut Context<'_>) {
+    let near = root.children.iter().find(|child| nearest(child.name, [PROVIDER]).is_some());
+    match near {
+        Some(child) => {
+            let message = format!("unknown element {} where `PresenceProvider` is expected", shown(child.name));
+            context.complain(child.name_span.clone(), message, "did you mean `PresenceProvider`?");
+        }
+        None => context.missing(
+            root,
+            "there is no `PresenceProvider` in this file",
+            "write `<PresenceProvider> ... </PresenceProvider>` with at least one source inside",
+        ),
+    }
+}
+
+fn numbers(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Settings) {
+    const RATE: &str = "MaxPresenceSubscriptionsPerSecond";
+    const FIRST: &str = "FailedPresenceSubscriptionsResubscribeDelay";
+    const LONGEST: &str = "MaxFailedPresenceSubscriptionsResubscribeDelay";
+    const LIMIT: &str = "MaxFailedPresenceSubscriptionsPerUri";
+
+    settings.max_presence_subscriptions_per_second =
+        context.value_or(provider, RATE, RATE, settings.max_presence_subscriptions_per_second, |text| {
+            let help = "write how many subscriptions may start in one second, such as `15`";
+            match values::count(text, "15") {
+                Err((message, _)) if humantime::parse_duration(text).is_ok() => {
+                    Err((format!("{message}: it is a number per second, not a time"), help.to_owned()))
+                }
+                Err(wrong) => Err(wrong),
+                Ok(rate) => NonZeroU32::new(rate)
+                    .ok_or_else(|| ("with 0 per second no agent would ever be subscribed".to_owned(), help.to_owned())),
+            }
+        });
+    let first_given = given(provider, FIRST).is_some();
+    let first = context.value_or(
+        provider,
+        FIRST,
+        FIRST,
+        settings.failed_presence_subscriptions_resubscribe_delay,
+        values::delay,
+    );
+    let longest_given = given(provider, LONGEST).is_some();
+    let longest = context.value_or(
+        provider,
+        LONGEST,
+        LONGEST,
+        settings.max_failed_presence_subscriptions_resubscribe_delay,
+        values::delay,
+    );
+    settings.failed_presence_subscriptions_resubscribe_delay = first;
+    settings.max_failed_presence_subscriptions_resubscribe_delay = longest;
+    if longest < first
+        && let Some(place) = given(provider, if longest_given { LONGEST } else { FIRST })
+    {
+        let source = |given: bool| if given { "" } else { ", the default" };
+        let message = format!(
+            "the longest delay ({} s{}) is shorter than the first one ({} s{})",
+            longest.as_secs_f64(),
+            source(longest_given),
+            first.as_secs_f64(),
+            source(first_given)
+        );
+        let help = format!(
+            "the delay doubles from {} up to {}: write the larger number there",
+            shown(FIRST),
+            shown(LONGEST)
+        );
+        context.complain(place.place(), message, help);
+    }
+    settings.max_failed_presence_subscriptions_per_uri =
+        context.value_or(provider, LIMIT, LIMIT, settings.max_failed_presence_subscriptions_per_uri, |text| {
+            values::count(text, "3").map_err(|(message, help)| (message, format!("{help}, or `0` for no limit")))
+        });
+}
+
+/// The first element of that name and whether it is enabled. While a disabled one is read, mistakes are warnings.
+fn source<'e, 'a>(
+    provider: &'e Element<'a>,
+    name: &'static str,
+    context: &mut Context<'_>,
+) -> Option<(&'e Element<'a>, bool)> {
+    let source = provider.children.iter().find(|child| child.is(name))?;
+    Some((source, context.enabled(source)))
+}
+
+fn sources(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Settings) {
+    if let Some((element, enabled)) = source(provider, "UcmaPresenceSource", context) {
+        let read = within(context, enabled, |context| ucma::read(element, context));
+        settings.ucma = read.filter(|_| enabled);
+    }
+    if let Some((_, enabled)) = source(provider, "PstnPresenceSource", context) {
+        settings.pstn = enabled;
+    }
+    if let Some((element, enabled)) = source(provider, "AttendantServiceSource", context) {
+        within(context, enabled, |context| attendant(element, enabled, context));
+    }
+    if let Some((element, enabled)) = source(provider, "MsGraphPresenceSource", context) {
+        let read = within(context, enabled, |context| graph(element, context));
+        if enabled {
+            let message = "this version reads the Graph source, but does not serve it";
+            let help = "agents whose presence it should watch fall to `UcmaPresenceSource`";
+            context.findings.warning(element.name_span.clone(), message, help);
+            settings.graph = Some(read);
+        }
+    }
+    let any = provider.children.iter().any(|child| {
+        KINDS.iter().any(|kind| kind.name.ends_with("Source") && child.is(kind.name)) && given(child, "enabled").is_some_and(|e| values::boolean(e.value.trim()) != Ok(false))
+    });
+    if !any && !provider.damaged && !context.broken {
+        let message = "no source is enabled, so that no agent will ever have a presence";
+        let help = "write `<UcmaPresenceSource enabled=\"true\" ...>` or one of the other sources inside";
+        context.findings.warning(provider.name_span.clone(), message, help);
+    }
+}
+
+fn within<T>(context: &mut Context<'_>, enabled: bool, read: impl FnOnce(&mut Context<'_>) -> T) -> T {
+    context.severity = if enabled { Severity::Error } else { Severity::Warning };
+    let value = read(context);
+    context.severity = Severity::Error;
+    value
+}
+
+fn attendant(source: &Element<'_>, enabled: bool, context: &mut Context<'_>) {
+    let mut patterns = Vec::new();
+    let mut matches = 0;
+    for element in source.children_named("Match") {
+        matches += 1;
+        let Some(pattern) = context.required(element, "pattern", r"^sip:.+@example\.com$") else { continue };
+        patterns.push(pattern);
+    }
+    if matches == 0 && enabled {
+        let help = r#"write `<Match pattern="@example\.com$" />` inside it, or disable it with `enabled="false"`"#;
+        context.missing(source, format!("{} is enabled, but has no `Match`", shown(source.name)), help);
+    }
+}
+
+fn graph(source: &Element<'_>, context: &mut Context<'_>) -> GraphSettings {
+    let mut accounts: Vec<GraphAccount> = Vec::new();
+    for account in source.children_named("Accounts").flat_map(|accounts| accounts.children_named("Account")) {
+        let id = context.required(account, "Id", "my-presence-account1");
+        let tenant = context
+            .required(account, "TenantId", "4119dd4d-e455-4535-9d45-b3535f584cad")
+            .and_then(|_| context.value(account, "TenantId", values::tenant));
+        let (Some(id), Some(tenant_id)) = (id, tenant) else { continue };
+        let name = id.value.trim().to_owned();
+        if accounts.iter().any(|other| other.id.eq_ignore_ascii_case(&name)) {
+            let message = format!("a second account {}", shown(&name));
+            context.complain(id.place(), message, "give every account an `Id` of its own");
+            continue;
+        }
+        accounts.push(GraphAccount { id: name, tenant_id });
+    }
+    if source.children_named("Accounts").all(|accounts| accounts.children_named("Account").next().is_none()) {
+        let help = "write `<Accounts><Account Id=\"...\" TenantId=\"...\" /></Accounts>` inside it";
+        context.missing(source, format!("{} has no `Account`", shown(source.name)), help);
+    }
+    GraphSettings { accounts }
+}

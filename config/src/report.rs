@@ -1,0 +1,125 @@
+//! The effective settings as rows, for `presence-provider check`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::settings::Settings;
+
+/// One effective setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SettingRow {
+    /// Its name: an attribute of `PresenceProvider`, or `Element/@Attribute`.
+    pub name: String,
+    /// Its value with its unit, such as `900 s (15m)`; words such as `disabled` where there is no value.
+    pub value: String,
+    /// True when the file does not say it.
+    pub default: bool,
+}
+
+struct Rows<'s> {
+    settings: &'s Settings,
+    rows: Vec<SettingRow>,
+}
+
+impl Rows<'_> {
+    fn add(&mut self, name: &str, value: impl Into<String>) {
+        let default = self.settings.defaulted.contains(name);
+        self.rows.push(SettingRow { name: name.to_owned(), value: value.into(), default });
+    }
+}
+
+impl Settings {
+    /// Every effective setting with its unit, in the order of the documentation. No secret is among them.
+    #[must_use]
+    pub fn report(&self) -> Vec<SettingRow> {
+        let mut rows = Rows { settings: self, rows: Vec::new() };
+        let rate = self.max_presence_subscriptions_per_second;
+        rows.add("MaxPresenceSubscriptionsPerSecond", format!("{rate} per second"));
+        let first = self.failed_presence_subscriptions_resubscribe_delay;
+        rows.add("FailedPresenceSubscriptionsResubscribeDelay", seconds(first));
+        let longest = self.max_failed_presence_subscriptions_resubscribe_delay;
+        rows.add("MaxFailedPresenceSubscriptionsResubscribeDelay", seconds(longest));
+        let limit = match self.max_failed_presence_subscriptions_per_uri {
+            0 => "0, no limit: an agent is never abandoned".to_owned(),
+            1 => "1 failure; the second in a row abandons the agent".to_owned(),
+            limit => format!("{limit} failures; one more in a row abandons the agent"),
+        };
+        rows.add("MaxFailedPresenceSubscriptionsPerUri", limit);
+        self.report_attendant(&mut rows);
+        rows.add("PstnPresenceSource", enabled(self.pstn));
+        match &self.graph {
+            None => rows.add("MsGraphPresenceSource", enabled(false)),
+            Some(graph) => {
+                let accounts = graph.accounts.len();
+                rows.add("MsGraphPresenceSource", format!("enabled, {}; not served by this version", number(accounts, "account")));
+            }
+        }
+        self.report_ucma(&mut rows);
+        let agents = self.agents().len();
+        let queues = number(self.contact_centers.len(), "queue");
+        rows.add("UnifiedContactCenters", format!("{queues}, {}", number(agents, "different agent")));
+        for center in &self.contact_centers {
+            rows.add(&format!("UnifiedContactCenter {}", center.name), number(center.agents.len(), "agent"));
+        }
+        rows.rows
+    }
+
+    fn report_ucma(&self, rows: &mut Rows<'_>) {
+        let Some(ucma) = &self.ucma else {
+            rows.add("UcmaPresenceSource", enabled(false));
+            return;
+        };
+        let pool = &ucma.pool;
+        rows.add("UcmaPresenceSource", enabled(true));
+        rows.add("UcmaPresenceSource/@ApplicationId", &ucma.application_id);
+        rows.add("ApplicationEndpoint/@OwnerUri", ucma.application_endpoint.as_str());
+        match &ucma.user_endpoint {
+            None => rows.add("UserEndpoint", "none"),
+            Some(user) => {
+                rows.add("UserEndpoint/@UserUri", user.uri.as_str());
+                let own = user.pool.as_ref().map_or("that of the application endpoint".to_owned(), ToString::to_string);
+                rows.add("UserEndpoint/@PoolFqdn", own);
+            }
+        }
+        let discovered = || format!("discovered from {}", ucma.application_endpoint.host().unwrap_or("the domain"));
+        rows.add("Pool/@Address", pool.address.as_ref().map_or_else(discovered, ToString::to_string));
+        rows.add("Pool/@Transport", pool.transport.as_str());
+        rows.add("Pool/@Dialect", pool.dialect.as_str());
+        let listen = pool.listen.map_or("no listener".to_owned(), |listen| listen.to_string());
+        rows.add("Pool/@Listen", listen);
+        let files = [
+            ("Pool/@Certificate", &pool.certificate),
+            ("Pool/@PrivateKey", &pool.private_key),
+            ("Pool/@TrustedCertificates", &pool.trusted_certificates),
+            ("Pool/@PasswordFile", &pool.password_file),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                rows.add(name, file.display().to_string());
+            }
+        }
+        if !pool.peer_names.is_empty() {
+            rows.add("Pool/@PeerNames", pool.peer_names.join(", "));
+        }
+        if let Some(user) = &pool.user_name {
+            rows.add("Pool/@UserName", user);
+        }
+    }
+}
+
+const fn enabled(enabled: bool) -> &'static str {
+    if enabled { "enabled" } else { "disabled" }
+}
+
+/// `900 s (15m)`; only the seconds when the other form says the same.
+fn seconds(duration: Duration) -> String {
+    let plain = format!("{} s", duration.as_secs_f64());
+    let spoken = humantime::format_duration(duration).to_string();
+    if spoken.replace('s', " s") == plain { plain } else { format!("{plain} ({spoken})") }
+}
+
+fn number(count: usize, of: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {of}{plural}")
+}
