@@ -1,0 +1,246 @@
+//! Connections over TCP, TLS and memory: dialled to the pool, and accepted from it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use presence_core::Failure;
+use presence_sip::{FlowId, TransportKind};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{Connection, OpenedBy};
+use super::tls::explain;
+use super::{ActorGone, Network, Server, Shared, TransportEvent, memory, network_failure};
+
+/// How long after a failure to listen or to accept the next attempt is made.
+const LISTEN_AGAIN: Duration = Duration::from_secs(5);
+/// The pause after a failed accept, which mostly means that the process has no file descriptor left.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// A stream of any kind.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+type Words = Arc<dyn Fn(&io::Error) -> String + Send + Sync>;
+
+/// A connection to the pool that is ready to carry messages.
+struct Dialled {
+    stream: Box<dyn Stream>,
+    local: SocketAddr,
+    peer: SocketAddr,
+    words: Words,
+}
+
+/// Dials the servers of the pool in their order and runs the connection to the first that answers.
+pub(super) async fn dial(shared: Arc<Shared>, number: u64, token: CancellationToken) {
+    let Some(outcome) = token.run_until_cancelled(establish(&shared)).await else { return };
+    match outcome {
+        // The actor being gone is no reason to tell anybody.
+        Err(why) => drop(shared.tell(TransportEvent::ConnectFailed { connection: number, why }).await),
+        Ok(Dialled { stream, local, peer, words }) => {
+            let connected = TransportEvent::Connected { connection: number, local, peer };
+            let connection = Connection { shared, flow: FlowId::PRIMARY, number, peer, opened_by: OpenedBy::Us, words };
+            connection.run(stream, token, Some(connected)).await;
+        }
+    }
+}
+
+async fn establish(shared: &Shared) -> Result<Dialled, Failure> {
+    if let Network::Memory(network) = &shared.network {
+        let stream = network.connect().map_err(|error| network_failure(format!("connect in memory: {error}")))?;
+        let words: Words = Arc::new(|error| error.to_string());
+        return Ok(Dialled { stream: Box::new(stream), local: memory::LOCAL, peer: memory::PEER, words });
+    }
+    let servers = shared.servers();
+    let mut reasons = Vec::new();
+    for _ in 0..servers.len() {
+        // Move on before trying: when the caller gives up during a dial, its next one begins with the next server.
+        let at = shared.first_server.fetch_add(1, Ordering::Relaxed) % servers.len();
+        let Some(server) = servers.get(at) else { break };
+        match reach(shared, server).await {
+            Ok(dialled) => {
+                shared.first_server.store(at, Ordering::Relaxed);
+                return Ok(dialled);
+            }
+            Err(why) => {
+                tracing::debug!(server = %server.name, address = %server.address, %why, "no connection to this server");
+                reasons.push(why);
+            }
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("the pool has no server to connect to".to_owned());
+    }
+    Err(network_failure(reasons.join("; ")))
+}
+
+async fn reach(shared: &Shared, server: &Server) -> Result<Dialled, String> {
+    let limits = &shared.settings.connections;
+    let Server { address, name } = server;
+    let stream = match timeout(limits.connect, TcpStream::connect(address)).await {
+        Err(_) => return Err(format!("connect to {name} ({address}): no answer within {:?}", limits.connect)),
+        Ok(Err(error)) => return Err(format!("connect to {name} ({address}): {}", plain(&error))),
+        Ok(Ok(stream)) => stream,
+    };
+    let ends = stream.set_nodelay(true).and_then(|()| Ok((stream.local_addr()?, stream.peer_addr()?)));
+    let (local, peer) = ends.map_err(|error| format!("connect to {name} ({address}): {}", plain(&error)))?;
+    if shared.settings.kind != TransportKind::Tls {
+        let words: Words = Arc::new(plain);
+        return Ok(Dialled { stream: Box::new(stream), local, peer, words });
+    }
+    let Some(identity) = &shared.settings.tls else {
+        return Err("TLS needs TrustedCertificates: no certificate of the pool could be checked".to_owned());
+    };
+    let (connector, server_name) = identity.connector(name).map_err(|error| error.to_string())?;
+    let label = name.clone();
+    let expected = identity.accepted_names([name.as_str()]);
+    let words: Words = Arc::new(move |error| in_words(error, &label, &expected));
+    match timeout(limits.handshake, connector.connect(server_name, stream)).await {
+        Err(_) => Err(format!("TLS with {name} ({address}): not done within {:?}", limits.handshake)),
+        Ok(Err(error)) => Err(words(&error)),
+        Ok(Ok(stream)) => Ok(Dialled { stream: Box::new(stream), local, peer, words }),
+    }
+}
+
+/// Keeps a listener open until the transport ends.
+pub(super) async fn listen(shared: Arc<Shared>) {
+    if let Network::Memory(network) = &shared.network {
+        if let Some(mut accepted) = network.accepted() {
+            if shared.tell(TransportEvent::Listening { local: memory::LOCAL }).await.is_err() {
+                return;
+            }
+            while let Some(stream) = accepted.recv().await {
+                admit(&shared, stream, memory::PEER, None);
+            }
+        }
+        return;
+    }
+    let mut told = None;
+    loop {
+        let Err(why) = listen_once(&shared).await else { return };
+        if told.as_ref() != Some(&why) {
+            let failed = TransportEvent::ListenFailed { why: network_failure(why.as_str()) };
+            if shared.tell(failed).await.is_err() {
+                return;
+            }
+            told = Some(why);
+        }
+        tokio::time::sleep_until(tokio::time::Instant::now() + LISTEN_AGAIN).await;
+    }
+}
+
+/// Listens until the actor is gone; the error is for a person.
+async fn listen_once(shared: &Arc<Shared>) -> Result<ActorGone, String> {
+    let Some(address) = shared.settings.listen else { return Ok(ActorGone) };
+    let acceptor = match (shared.settings.kind, &shared.settings.tls) {
+        (TransportKind::Tls, Some(identity)) => {
+            let servers = shared.servers();
+            let names = servers.iter().map(|server| server.name.as_str());
+            Some(identity.acceptor(names).map_err(|error| error.to_string())?)
+        }
+        (TransportKind::Tls, None) => return Err("a TLS listener needs a certificate of its own".to_owned()),
+        (TransportKind::Tcp | TransportKind::Udp, _) => None,
+    };
+    let why = |error: io::Error| format!("listen on {address}: {}", plain(&error));
+    let listener = TcpListener::bind(address).await.map_err(why)?;
+    let local = listener.local_addr().map_err(why)?;
+    if shared.tell(TransportEvent::Listening { local }).await.is_err() {
+        return Ok(ActorGone);
+    }
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%peer, %error, "the connection ended before it was accepted");
+                    continue;
+                }
+                admit(shared, stream, peer, acceptor.clone());
+            }
+            Err(error) => {
+                tracing::warn!(%local, %error, "a connection could not be accepted");
+                tokio::time::sleep_until(tokio::time::Instant::now() + ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Gives an accepted stream a task of its own, within the limits; the TLS handshake happens there, too.
+fn admit<S>(shared: &Arc<Shared>, stream: S, peer: SocketAddr, acceptor: Option<TlsAcceptor>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let place = match shared.admission.admit(peer.ip()) {
+        Ok(place) => place,
+        Err(reason) => {
+            tracing::warn!(%peer, %reason, "a connection was turned away");
+            return;
+        }
+    };
+    let shared = Arc::clone(shared);
+    let token = shared.token.child_token();
+    tokio::spawn(async move {
+        let _place = place;
+        let number = shared.next_flow.fetch_add(1, Ordering::Relaxed);
+        let (stream, words): (Box<dyn Stream>, Words) = match acceptor {
+            None => (Box::new(stream), Arc::new(plain)),
+            Some(acceptor) => {
+                let expected = accepted_names(&shared);
+                let words: Words = Arc::new(move |error| in_words(error, &peer.to_string(), &expected));
+                let handshake = timeout(shared.settings.connections.handshake, acceptor.accept(stream));
+                let Some(result) = token.run_until_cancelled(handshake).await else { return };
+                match result {
+                    Ok(Ok(stream)) => (Box::new(stream), words),
+                    Ok(Err(error)) => {
+                        tracing::warn!(%peer, why = words(&error), "a TLS connection was refused");
+                        return;
+                    }
+                    Err(_) => {
+                        tracing::warn!(%peer, "a TLS handshake took too long");
+                        return;
+                    }
+                }
+            }
+        };
+        tracing::debug!(%peer, flow = number, "the pool connected");
+        let connection = Connection { shared, flow: FlowId(number), number, peer, opened_by: OpenedBy::Peer, words };
+        connection.run(stream, token, None).await;
+    });
+}
+
+fn accepted_names(shared: &Shared) -> Vec<String> {
+    let servers = shared.servers();
+    let names = servers.iter().map(|server| server.name.as_str());
+    shared.settings.tls.as_ref().map(|identity| identity.accepted_names(names)).unwrap_or_default()
+}
+
+/// An error of the network in the words of an operator: without the number that the operating system gives it.
+pub(super) fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".to_owned(),
+        io::ErrorKind::ConnectionReset => "the peer reset the connection".to_owned(),
+        io::ErrorKind::BrokenPipe => "the peer closed the connection".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the peer closed the connection without saying so".to_owned(),
+        io::ErrorKind::AddrInUse => "another program uses this address".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine does not have this address".to_owned(),
+        io::ErrorKind::PermissionDenied => "this program may not use this address".to_owned(),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "no route to the host".to_owned(),
+        io::ErrorKind::TimedOut => "no answer".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn in_words(error: &io::Error, peer: &str, expected: &[String]) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(tls) => explain(tls, peer, expected),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            format!("{peer} closed the connection during TLS, without saying why")
+        }
+        None => plain(error),
+    }
+}
