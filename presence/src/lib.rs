@@ -1,23 +1,33 @@
 //! How presence behaves: pure state machines and values.
 mod agent_uri;
 mod availability;
+mod calls;
 mod endpoint;
 mod endpoint_kind;
 mod failure;
+mod line;
 pub mod log_text;
 mod presence;
 mod publication;
+mod pushed;
+mod restart;
 mod retry;
+mod source_effect;
 mod subscription;
 mod throttle;
 pub use agent_uri::{AgentUri, AgentUriError, MAX_AGENT_URI_BYTES, Scheme};
 pub use availability::{Availability, AvailabilityName};
+pub use calls::Calls;
 pub use endpoint::{EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView};
 pub use endpoint_kind::{EndpointKind, EndpointSet};
 pub use failure::{EndedBy, Failure, FailureKind};
+pub use line::{Line, LineInput};
 pub use presence::{Change, DeviceType, Freshness, Modalities, Modality, Presence, SourceKind, SourceNetwork, Status};
 pub use publication::Publication;
+pub use pushed::{MAX_TIME_TO_LIVE, Pushed, PushedInput};
+pub use restart::RestartBudget;
 pub use retry::{RetryPolicy, RetryPolicyError};
+pub use source_effect::SourceEffect;
 pub use subscription::{
     Attempt, Deadline, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
     SubscriptionState, SubscriptionView, Ticket,
