@@ -206,7 +206,6 @@ impl Session {
         let Challenge { realm, nonce, opaque, algorithm, named, protected, .. } = &self.challenge;
         let client_nonce = &self.client_nonce;
         let user = escape(&credentials.user);
-        let uri = escape(uri);
         let mut secret = algorithm.hash(&format!("{}:{}:{}", credentials.user, unescape(realm), credentials.password));
         if algorithm.is_session() {
             secret = algorithm.hash(&format!("{secret}:{nonce}:{client_nonce}"));
@@ -218,6 +217,7 @@ impl Session {
         } else {
             algorithm.hash(&format!("{secret}:{nonce}:{what}"))
         };
+        let uri = escape(uri);
         let mut value = format!(
             "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\""
         );
@@ -298,3 +298,6 @@ fn digest_challenge(scheme: &str, params: &[(&str, &str)]) -> Option<Challenge> 
         stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,8 +156,8 @@ impl Reader<'_> {
             return self.status_line(&text);
         }
         if self.care == Care::Salvage {
-            let method = text.split([' ', '\t']).find(|word| is_token(word)).map(Method::from_token);
-            let method = method.ok_or(ParseError::StartLine("no method"))?;
+            let method = text.split([' ', '\t']).find(|word| !word.is_empty()).filter(|word| is_token(word));
+            let method = method.map(Method::from_token).ok_or(ParseError::StartLine("no method"))?;
             return Ok(Start::Request { method, uri: self.span(""), version: true });
         }
         if matches!(text, Cow::Owned(_)) {
