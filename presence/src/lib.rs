@@ -29,7 +29,7 @@ pub use restart::RestartBudget;
 pub use retry::{RetryPolicy, RetryPolicyError};
 pub use source_effect::SourceEffect;
 pub use subscription::{
-    Attempt, Deadline, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
+    Attempt, Deadline, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
     SubscriptionState, SubscriptionView, Ticket,
 };
 pub use throttle::{Throttle, TokenClass};

@@ -1,0 +1,164 @@
+//! What the SIP layer's answers about the present dialog do in each state.
+
+use std::time::{Duration, Instant};
+
+use super::state::{Dialog, Leftover, Refresh, State, Then};
+use super::{Attempt, Subscription, after};
+use crate::{EndedBy, EndpointKind, Failure, FailureKind, Status};
+
+impl Subscription {
+    pub(super) fn accepted(&mut self, now: Instant, expires: Duration) {
+        if expires.is_zero() {
+            let detail = "accepted for no time at all";
+            self.failed(now, Failure::new(FailureKind::Dialog, EndedBy::Peer, detail));
+            return;
+        }
+        match self.state {
+            State::Subscribing { via, attempt, answer_by } => {
+                self.succeeded(via);
+                let mut dialog = Dialog { via, attempt, expires_at: None, refresh: Refresh::Answering { answer_by } };
+                dialog.accept(now, expires);
+                self.enter(State::Active(dialog), "accepted");
+            }
+            State::Active(mut dialog) => {
+                self.succeeded(dialog.via);
+                self.drop_refresh(dialog);
+                dialog.accept(now, expires);
+                self.enter(State::Active(dialog), "accepted");
+            }
+            State::Withdrawing { via, attempt, answer_by } => {
+                let mut dialog = Dialog { via, attempt, expires_at: None, refresh: Refresh::Answering { answer_by } };
+                dialog.accept(now, expires);
+                self.release(dialog, "accepted, and nobody wants it");
+            }
+            State::Releasing { mut dialog, ticket } => {
+                dialog.accept(now, expires);
+                self.enter(State::Releasing { dialog, ticket }, "accepted");
+            }
+            // The end of the dialog is under way: this answers what came before.
+            State::Unsubscribing { .. } => {}
+            // These have no dialog that could be the present one.
+            State::Idle
+            | State::WaitingForEndpoint { .. }
+            | State::AwaitingToken { .. }
+            | State::BackingOff { .. }
+            | State::Abandoned => {}
+        }
+    }
+
+    pub(super) fn notified(&mut self, now: Instant, status: Option<Status>, expires: Option<Duration>) {
+        match self.state {
+            State::Subscribing { via, attempt, answer_by } => {
+                self.succeeded(via);
+                let dialog = notified_first(now, via, attempt, answer_by, expires);
+                self.enter(State::Active(dialog), "notified before it was accepted");
+            }
+            State::Active(mut dialog) => {
+                self.succeeded(dialog.via);
+                expires.into_iter().for_each(|expires| dialog.shorten(now, expires));
+                self.enter(State::Active(dialog), "notified");
+            }
+            State::Withdrawing { via, attempt, answer_by } => {
+                let dialog = notified_first(now, via, attempt, answer_by, expires);
+                self.release(dialog, "notified, and nobody wants it");
+            }
+            State::Releasing { mut dialog, ticket } => {
+                expires.into_iter().for_each(|expires| dialog.shorten(now, expires));
+                self.enter(State::Releasing { dialog, ticket }, "notified");
+            }
+            // The last words of a dialog that is being ended.
+            State::Unsubscribing { .. } => return,
+            // These have no dialog that could be the present one.
+            State::Idle
+            | State::WaitingForEndpoint { .. }
+            | State::AwaitingToken { .. }
+            | State::BackingOff { .. }
+            | State::Abandoned => return,
+        }
+        let change = status.and_then(|status| self.publication.observe(now, status));
+        self.publish(change);
+    }
+
+    fn succeeded(&mut self, via: EndpointKind) {
+        self.forgive();
+        self.home = via;
+    }
+
+    pub(super) fn failed(&mut self, now: Instant, failure: Failure) {
+        match self.state {
+            State::Subscribing { via, attempt, .. } => self.fail(now, via, attempt, failure),
+            State::Active(dialog) => {
+                self.drop_refresh(dialog);
+                self.fail(now, dialog.via, dialog.attempt, failure);
+            }
+            State::Withdrawing { via, attempt, .. } => {
+                self.leave_behind_if_endpoint(via, attempt, &failure);
+                self.enter_idle(now, "failed, and nobody wants it");
+            }
+            State::Releasing { dialog, ticket } => {
+                self.cancel_token(ticket);
+                self.leave_behind_if_endpoint(dialog.via, dialog.attempt, &failure);
+                self.enter_idle(now, "failed, and nobody wants it");
+            }
+            State::Unsubscribing { via, attempt, .. } => {
+                self.leave_behind_if_endpoint(via, attempt, &failure);
+                self.ended(now);
+            }
+            // These have no dialog that could be the present one.
+            State::Idle
+            | State::WaitingForEndpoint { .. }
+            | State::AwaitingToken { .. }
+            | State::BackingOff { .. }
+            | State::Abandoned => {}
+        }
+    }
+
+    fn leave_behind_if_endpoint(&mut self, via: EndpointKind, attempt: Attempt, failure: &Failure) {
+        if failure.kind == FailureKind::Endpoint {
+            self.leave_behind(via, attempt);
+        }
+    }
+
+    pub(super) fn ended(&mut self, now: Instant) {
+        match self.state {
+            State::Unsubscribing { then: Then::Stop, .. } => self.enter_idle(now, "ended"),
+            State::Unsubscribing { then: Then::Subscribe, .. } => self.choose(now, "ended, and wanted again"),
+            // We did not ask for this end.
+            State::Subscribing { .. } | State::Active(_) | State::Withdrawing { .. } | State::Releasing { .. } => {
+                self.failed(now, Failure::new(FailureKind::Dialog, EndedBy::Us, "the dialog was ended"));
+            }
+            // These have no dialog that could be the present one.
+            State::Idle
+            | State::WaitingForEndpoint { .. }
+            | State::AwaitingToken { .. }
+            | State::BackingOff { .. }
+            | State::Abandoned => {}
+        }
+    }
+
+    /// The SIP layer says that it holds nothing any more of a dialog that was left behind.
+    pub(super) fn leftover_gone(&mut self, gone: Attempt) {
+        for via in EndpointKind::ALL {
+            match self.leftovers[via.index()] {
+                Leftover::Held(attempt) if attempt == gone => self.leftovers[via.index()] = Leftover::None,
+                Leftover::Releasing { attempt, ticket } if attempt == gone => {
+                    self.cancel_token(ticket);
+                    self.leftovers[via.index()] = Leftover::None;
+                }
+                Leftover::None | Leftover::Held(_) | Leftover::Releasing { .. } => {}
+            }
+        }
+    }
+}
+
+/// A dialog of which a NOTIFY told before the 2xx came: the answer is still due.
+fn notified_first(
+    now: Instant,
+    via: EndpointKind,
+    attempt: Attempt,
+    answer_by: Instant,
+    expires: Option<Duration>,
+) -> Dialog {
+    let expires_at = expires.map(|expires| after(now, expires));
+    Dialog { via, attempt, expires_at, refresh: Refresh::Answering { answer_by } }
+}
