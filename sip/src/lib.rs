@@ -11,7 +11,9 @@ mod limits;
 mod message;
 mod request;
 mod response;
+mod subscriber;
 mod timers;
+mod transaction;
 pub mod typed;
 
 pub use auth::{Credentials, DigestClient};
@@ -28,4 +30,5 @@ pub use message::{
 };
 pub use request::Request;
 pub use response::{reason_phrase, respond};
+pub use subscriber::{Subscriber, SubscriberConfig, SubscriberEffect, SubscriberStats, WireEvent};
 pub use timers::Timers;
