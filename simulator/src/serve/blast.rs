@@ -33,13 +33,12 @@ impl Blast {
     }
 }
 
+/// How long to wait for the answers to earlier NOTIFYs, so that they are not counted as answers to these.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// Sends, and waits for the answers.
 pub(super) async fn run(hub: &Hub, dialogs: usize, notifies: u64, patience: Duration) -> Blast {
-    let (sent_before, answered_before) = hub.with(|_, machine| machine.notify_counts());
-    let counts = || {
-        let (sent, answered) = hub.with(|_, machine| machine.notify_counts());
-        (sent - sent_before, answered - answered_before)
-    };
+    let (sent_before, answered_before) = all_answered(hub, (0, 0), SETTLE).await;
     let start = clock::now();
     let mut left = notifies;
     while left > 0 && !hub.stop.is_cancelled() {
@@ -54,12 +53,18 @@ pub(super) async fn run(hub: &Hub, dialogs: usize, notifies: u64, patience: Dura
         // The reader and the writer may live on this thread.
         tokio::task::yield_now().await;
     }
+    let (sent, answered) = all_answered(hub, (sent_before, answered_before), patience).await;
+    Blast { sent, answered, elapsed: clock::now().saturating_duration_since(start) }
+}
+
+/// Waits until every NOTIFY since these counts is answered, but not longer than this; the counts since then.
+async fn all_answered(hub: &Hub, since: (u64, u64), patience: Duration) -> (u64, u64) {
     let patient_until = clock::now() + patience;
     loop {
-        let now = clock::now();
-        let (sent, answered) = counts();
-        if answered >= sent || now >= patient_until {
-            return Blast { sent, answered, elapsed: now.saturating_duration_since(start) };
+        let (sent, answered) = hub.with(|_, machine| machine.notify_counts());
+        let (sent, answered) = (sent - since.0, answered - since.1);
+        if answered >= sent || clock::now() >= patient_until {
+            return (sent, answered);
         }
         clock::pause(Duration::from_millis(1)).await;
     }
