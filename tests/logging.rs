@@ -213,3 +213,47 @@ fn threads_have_small_numbers_of_their_own() {
     assert_ne!(mine, other.0);
     assert!(mine > 0 && other.0 > 0);
 }
+
+#[test]
+fn the_four_documented_entries_come_out_character_for_character() {
+    use presence_core::log_text::{ConfigurationLine, EventLine, PresenceLine, SubscribeLine};
+    use presence_core::{
+        Availability, Change, DeviceType, Freshness, Modalities, Modality, Presence, SourceKind, SourceNetwork, Status,
+    };
+
+    let uri: presence_core::AgentUri = "sip:user1@domain.com".parse().unwrap();
+    let enabled = Modality::Enabled;
+    let status = Status {
+        device: DeviceType::Computer,
+        network: SourceNetwork::SameEnterprise,
+        modalities: Modalities { audio: enabled, video: enabled, text: enabled },
+        ..Status::of(Availability::new(15_500))
+    };
+    #[allow(clippy::disallowed_methods, reason = "tests start at a real instant")]
+    let since = std::time::Instant::now();
+    let presence = Arc::new(Presence { status, since, source: SourceKind::Ucma, freshness: Freshness::Fresh });
+    let change = Change { uri: uri.clone(), previous: None, new: Arc::clone(&presence), sequence: 1 };
+    let configuration = ConfigurationLine {
+        max_failures: 3,
+        first_delay: std::time::Duration::from_secs(60),
+        per_second: 15,
+        application_id: "urn:application:ucc_app14_1",
+        application_endpoints: &["sip:ucc_app01@anywhere.now".parse().unwrap()],
+        user_endpoints: &[],
+    };
+    let ucc = "ucc_app01";
+    let lines = text(|| {
+        tracing::info!(logger = "UccStarter", "{configuration}");
+        tracing::info!(logger = ucc, "{}", SubscribeLine(&uri));
+        let line = PresenceLine { ucc, uri: &uri, presence: &presence, formal: false, active: true };
+        tracing::debug!(logger = ucc, "{line}");
+        tracing::info!(logger = ucc, "{}", EventLine(&change));
+    });
+    let expected = [
+        "2018-05-08 14:05:48,159 [5] UccStarter INFO - PresenceProviderConfiguration:: MaxFailedPresenceSubscriptionsPerUri: 3, FailedPresenceSubscriptionsResubscribeDelay: 60MaxPresenceSubscriptionsPerSecond 15, ApplicationId: urn:application:ucc_app14_1, ApplicationEndpoints:[sip:ucc_app01@anywhere.now] UserEndpoints:[]",
+        "2018-05-08 14:05:48,159 [5] ucc_app01 INFO - PresenceProviderClient::Subscribe sipUrisip:user1@domain.com",
+        "2018-05-08 14:05:48,159 [5] ucc_app01 DEBUG - ucc_app01 Presence change: 'sip:user1@domain.com' Away : 15500 : : Computer : SameEnterprise Formal:False, Active:True. WspModalityCapabilities: (audio: True, video: True, text: True)",
+        "2018-05-08 14:05:48,159 [5] ucc_app01 INFO - PresenceProviderClient::event PresenceChangedEventArgs: PreviousPresence: [], NewPresence: [PresenceNotificationEventArgs:: SipUri: sip:user1@domain.com WspModalityCapabilities: (audio: True, video: True, text: True), WspDeviceType: Computer, WspSourceNetwork: SameEnterprise, WspPresenceAvailability: Away, WspPresenceAvailabilityValue: 15500, ActivityToken: ]",
+    ];
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected);
+}

@@ -1,13 +1,14 @@
 //! Text that someone else chose, made safe to stand in one line of a log.
 
-/// True for a character that could end a line, move a cursor or reorder what a reader sees: control characters (C0,
-/// DEL, C1 with U+0085), the separators U+2028 and U+2029, the bidirectional controls, the byte order mark, the
-/// interlinear marks and the invisible tags.
+/// True for a character that could end a line, move a cursor, reorder what a reader sees or stay invisible: control
+/// characters (C0, DEL, C1 with U+0085), the separators U+2028 and U+2029, the bidirectional controls, the marks
+/// without width (two names that look alike must not differ in one of them), and the invisible tags.
 #[must_use]
 pub const fn is_treacherous(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
