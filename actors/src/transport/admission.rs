@@ -99,6 +99,7 @@ impl Budget {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests start at a real instant")]
 mod tests {
     use super::*;
 

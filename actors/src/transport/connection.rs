@@ -182,7 +182,7 @@ impl Connection {
         let limits = &self.shared.settings.connections;
         let mut framed = FramedRead::with_capacity(read_half, SipCodec::new(&self.shared.settings.limits), READ_BUFFER);
         let mut budget = Budget::new(limits.messages_per_second, limits.burst);
-        let mut patience = Patience::new(self.opened_by, limits, Instant::now());
+        let mut patience = Patience::new(self.opened_by, limits, super::now());
         loop {
             let batch = tokio::select! {
                 biased;
@@ -194,7 +194,7 @@ impl Connection {
                 }
             };
             let count = batch.frames.len();
-            let now = Instant::now();
+            let now = super::now();
             patience.heard(now, count, framed.decoder().has_begun());
             let frames = answer_in_passing(batch.frames, writer);
             if !frames.is_empty() {

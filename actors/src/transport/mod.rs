@@ -32,6 +32,7 @@ use bytes::Bytes;
 use presence_core::{EndedBy, Failure, FailureKind};
 use presence_sip::{FlowId, Frame, TransportKind};
 use thiserror::Error;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use admission::Admission;
@@ -134,7 +135,7 @@ struct Shared {
 #[derive(Debug)]
 enum Network {
     Sockets,
-    Memory(MemoryNetwork),
+    Memory(Arc<MemoryNetwork>),
 }
 
 /// The actor that is told.
@@ -163,7 +164,7 @@ impl Transport {
     #[must_use]
     pub fn start_in_memory(
         settings: TransportSettings,
-        network: MemoryNetwork,
+        network: Arc<MemoryNetwork>,
         events: Recipient<TransportEvent>,
     ) -> Self {
         Self::start_on(Network::Memory(network), settings, events)
@@ -268,6 +269,12 @@ impl Shared {
     fn servers(&self) -> Vec<Server> {
         lock(&self.servers).clone()
     }
+}
+
+/// The moment for the deadlines of connections; in tests with paused time it is the paused one.
+#[expect(clippy::disallowed_methods, reason = "deadlines of I/O begin when the I/O does; no machine sees this clock")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// A lock whose holder panicked is taken all the same: every critical section here is a single step.

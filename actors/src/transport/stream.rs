@@ -131,7 +131,7 @@ pub(super) async fn listen(shared: Arc<Shared>) {
             }
             told = Some(why);
         }
-        tokio::time::sleep_until(tokio::time::Instant::now() + LISTEN_AGAIN).await;
+        tokio::time::sleep_until(super::now() + LISTEN_AGAIN).await;
     }
 }
 
@@ -164,7 +164,7 @@ async fn listen_once(shared: &Arc<Shared>) -> Result<ActorGone, String> {
             }
             Err(error) => {
                 tracing::warn!(%local, %error, "a connection could not be accepted");
-                tokio::time::sleep_until(tokio::time::Instant::now() + ACCEPT_AGAIN).await;
+                tokio::time::sleep_until(super::now() + ACCEPT_AGAIN).await;
             }
         }
     }

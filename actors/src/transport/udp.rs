@@ -12,7 +12,6 @@ use presence_sip::{FlowId, Frame};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Budget;
@@ -204,7 +203,7 @@ async fn read(shared: &Shared, socket: &UdpSocket, peers: &mut Peers<'_>, ending
             }
             tracing::debug!(%error, "a datagram could not be received");
         }
-        if let Some(resume) = budget.spend(Instant::now(), count) {
+        if let Some(resume) = budget.spend(super::now(), count) {
             tokio::select! { () = ending.ended() => return Ok(()), () = tokio::time::sleep_until(resume) => {} }
         }
     }
