@@ -2,6 +2,7 @@
 
 mod auth;
 mod classify;
+pub mod discovery;
 pub mod documents;
 mod error;
 mod flow;
