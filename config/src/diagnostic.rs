@@ -76,8 +76,8 @@ impl Diagnostic {
     fn source_line(&self) -> (&str, Range<usize>) {
         let (start, end) = line_around(&self.source, self.span.start);
         let line = self.source.get(start..end).unwrap_or_default();
-        let from = self.span.start.saturating_sub(start).min(line.len());
-        let to = self.span.end.saturating_sub(start).clamp(from, line.len());
+        let from = floor(line, self.span.start.saturating_sub(start));
+        let to = floor(line, self.span.end.saturating_sub(start)).max(from);
         (line, from..to)
     }
 }
@@ -153,6 +153,10 @@ impl Findings {
         self.found.push(Diagnostic { severity, message: message.into(), file, line, column, span, help, source });
     }
 
+    pub(crate) fn has_errors(&self) -> bool {
+        self.found.iter().any(|found| found.severity == Severity::Error)
+    }
+
     /// True when there are so many errors that reading on is of no use.
     pub(crate) fn is_full(&self) -> bool {
         self.dropped > 0 && self.found.iter().all(|found| found.severity == Severity::Error)
@@ -198,19 +202,18 @@ impl Findings {
 /// A text of the file as it may stand in a message: in back ticks, shortened, without control or bidi characters.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
-    let mut out = String::from("`");
-    for (count, c) in text.chars().enumerate() {
-        if count == LONGEST {
-            out.push_str("...");
-            break;
-        }
-        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || bidi {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
+    match text.char_indices().nth(LONGEST) {
+        None => format!("`{}`", harmless(text)),
+        Some((end, _)) => format!("`{}...`", harmless(&text[..end])),
     }
-    out.push('`');
+}
+
+/// The text with control and bidi characters written as numbers, so that it stays on its line.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || bidi { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
     out
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use presence_core::{AgentUri, Scheme};
 
-use crate::diagnostic::{Findings, Severity, shown};
+use crate::diagnostic::{Findings, Severity, harmless, shown};
 use crate::document::{Attribute, Element};
 use crate::shape::canonical;
 use crate::values::{self, Wrong};
@@ -102,6 +102,9 @@ impl Context<'_> {
                     (false, false) => "write `sip:user@domain` or `tel:+31612345678`".to_owned(),
                 };
                 let what = if only_sip { "not a SIP URI" } else { "not an agent URI" };
+                let error = harmless(&error.to_string());
+                // What to write instead stands in the help.
+                let error = error.split("; write ").next().unwrap_or_default();
                 self.wrong(attribute, (format!("{what}: {error}"), help));
                 None
             }

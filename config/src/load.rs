@@ -130,7 +130,7 @@ fn read(text: &str, findings: &mut Findings) -> Settings {
         if text.trim().is_empty() {
             let help = "begin with `<config version=\"1.5\">`; an example is in docs/configuration.md";
             findings.error(0..0, "the file is empty", help);
-        } else {
+        } else if !findings.has_errors() {
             findings.error(0..0, "the file has no element", "begin with `<config version=\"1.5\">`");
         }
         return Settings::default();

@@ -61,8 +61,8 @@ fn numbers(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Set
         context.value_or(provider, RATE, RATE, settings.max_presence_subscriptions_per_second, |text| {
             let help = "write how many subscriptions may start in one second, such as `15`";
             match values::count(text, "15") {
-                Err((message, _)) if humantime::parse_duration(text).is_ok() => {
-                    Err((format!("{message}: it is a number per second, not a time"), help.to_owned()))
+                Err(_) if humantime::parse_duration(text).is_ok() => {
+                    Err((format!("{} is a time, but this is a number of subscriptions", shown(text)), help.to_owned()))
                 }
                 Err(wrong) => Err(wrong),
                 Ok(rate) => NonZeroU32::new(rate)
@@ -99,15 +99,15 @@ fn numbers(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Set
             source(first_given)
         );
         let help = format!(
-            "the delay doubles from {} up to {}: write the larger number there",
-            shown(FIRST),
-            shown(LONGEST)
+            "the delay doubles up to the longest one: make {} at least as long as {}",
+            shown(LONGEST),
+            shown(FIRST)
         );
         context.complain(place.place(), message, help);
     }
     settings.max_failed_presence_subscriptions_per_uri =
         context.value_or(provider, LIMIT, LIMIT, settings.max_failed_presence_subscriptions_per_uri, |text| {
-            values::count(text, "3").map_err(|(message, help)| (message, format!("{help}, or `0` for no limit")))
+            values::count(text, "3").map_err(|(message, help)| (message, format!("{help}; `0` means no limit")))
         });
 }
 

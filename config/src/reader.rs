@@ -82,7 +82,7 @@ impl<'a> TreeReader<'a, '_> {
             }
             Event::DocType(_) => self.findings.error(
                 start..start + "<!DOCTYPE".len(),
-                "a document type declaration",
+                "a document type declaration is not accepted",
                 "remove it, to its closing `>`: this file has none, and the entities it could define are refused",
             ),
             Event::Decl(_) if start > 0 => self.findings.error(
@@ -97,6 +97,12 @@ impl<'a> TreeReader<'a, '_> {
 
     fn open(&mut self, start: usize, end: usize) -> Next {
         let Some(tag) = tag::scan(self.text, start, self.findings) else { return Next::Resume(start + 1) };
+        if tag.cut_off {
+            self.document.broken = true;
+            self.stack.push(tag.element);
+            self.abandon();
+            return Next::Stop;
+        }
         self.elements += 1;
         if self.elements > MAX_ELEMENTS {
             let message = format!("more than {MAX_ELEMENTS} elements");
@@ -113,7 +119,15 @@ impl<'a> TreeReader<'a, '_> {
     fn give_up(&mut self, start: usize, end: usize, message: String, help: &str) -> Next {
         self.findings.error(start..end, message, help);
         self.document.broken = true;
+        self.abandon();
         Next::Stop
+    }
+
+    /// Closes all that is open without a word: after a mistake that swallows the rest of the file.
+    fn abandon(&mut self) {
+        while let Some(element) = self.stack.pop() {
+            self.attach(element);
+        }
     }
 
     /// Puts a finished element where it belongs.
@@ -199,19 +213,19 @@ impl<'a> TreeReader<'a, '_> {
             Syntax(SyntaxError::UnclosedTag) => ("an end tag without its `>`", "write `>` after the name"),
             Syntax(SyntaxError::UnclosedComment) => ("a comment that never ends", "write `-->` where it ends"),
             Syntax(SyntaxError::UnclosedCData) => ("a CDATA section that never ends", "write `]]>` where it ends"),
-            Syntax(SyntaxError::UnclosedDoctype) => ("a document type declaration", "remove it: this file has none"),
+            Syntax(SyntaxError::UnclosedDoctype) => ("a document type declaration is not accepted", "remove it: this file has none"),
             Syntax(SyntaxError::UnclosedPI | SyntaxError::UnclosedXmlDecl) => {
                 ("a processing instruction that never ends", "write `?>` where it ends")
             }
             Syntax(SyntaxError::InvalidBangMarkup) => {
                 let help = "write `<!--` before and `-->` after a comment, or `&lt;` for a `<`";
-                self.findings.error(start..line_end, "a `<!` that begins no comment", help);
+                self.findings.error(start..line_end, "a `<!` that begins nothing known", help);
                 self.document.broken = true;
                 return Next::Resume((start + 2).min(self.text.len()));
             }
             IllFormed(IllFormedError::UnclosedReference) => {
                 let help = "write `&amp;` for the character itself";
-                self.findings.error(start..(start + 1).min(line_end), "an `&` that begins no reference", help);
+                self.findings.error(start..(start + 1).min(line_end), "a bare `&`; it has a meaning of its own in XML", help);
                 return Next::Resume((start + 1).min(self.text.len()));
             }
             other => {

@@ -46,7 +46,6 @@ impl Settings {
             limit => format!("{limit} failures; one more in a row abandons the agent"),
         };
         rows.add("MaxFailedPresenceSubscriptionsPerUri", limit);
-        self.report_attendant(&mut rows);
         rows.add("PstnPresenceSource", enabled(self.pstn));
         match &self.graph {
             None => rows.add("MsGraphPresenceSource", enabled(false)),

@@ -17,7 +17,8 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     !names_a_file && SECRET_WORDS.iter().any(|word| plain.contains(word))
 }
 
-/// The text with the values of everything that looks like a secret replaced by as many asterisks.
+/// The text with the values of everything that looks like a secret replaced by as many asterisks as
+/// they have bytes, so that every place stays where it is.
 ///
 /// It works on the bare text, so that it holds for a file that is not even XML.
 pub(crate) fn mask(text: &str) -> Cow<'_, str> {
@@ -32,7 +33,9 @@ pub(crate) fn mask(text: &str) -> Cow<'_, str> {
             continue;
         }
         masked.push_str(&text[done..span.start]);
-        masked.extend(text[span.clone()].chars().map(|c| if c.is_whitespace() { c } else { '*' }));
+        for c in text[span.clone()].chars() {
+            if c.is_whitespace() { masked.push(c) } else { masked.extend(std::iter::repeat_n('*', c.len_utf8())) }
+        }
         done = span.end;
     }
     masked.push_str(&text[done..]);
@@ -77,7 +80,13 @@ fn quoted_value(text: &str, start: usize) -> Range<usize> {
     let quote = text[start..].chars().next().unwrap_or('"');
     let inside = start + 1;
     let length = text[inside..].find([quote, '<']).unwrap_or(text.len() - inside);
-    inside..inside + length
+    let end = inside + length;
+    if !text[inside..end].trim_end().ends_with('=') {
+        return inside..end;
+    }
+    // That quote opens the value of another attribute, so that this one has none: the line's rest may belong to it.
+    let rest = text[end..].find(['\n', '<']).unwrap_or(text.len() - end);
+    inside..end + rest
 }
 
 fn bare_value(text: &str, start: usize) -> Range<usize> {

@@ -108,6 +108,9 @@ enum Neighbours {
 
 /// Checks every name of the file that is our business.
 pub(crate) fn check(root: &Element<'_>, findings: &mut Findings) {
+    if !root.is(ROOT) {
+        return;
+    }
     let mut provider: Option<&Element<'_>> = None;
     for child in &root.children {
         if child.is(PROVIDER) {
@@ -160,7 +163,8 @@ fn repeated<'e, 'a>(first: &mut Option<&'e Element<'a>>, element: &'e Element<'a
 
 fn misplaced(child: &Element<'_>, kind: &Kind, parent: &str, findings: &mut Findings) {
     let message = format!("{} does not belong directly into {}", shown(child.name), shown(parent));
-    let help = format!("move it into {}", shown(&format!("<{}>", kind.parent)));
+    let beside = if kind.name == QUEUES { ", beside `<PresenceProvider>`" } else { "" };
+    let help = format!("move it into {}{beside}", shown(&format!("<{}>", kind.parent)));
     findings.error(child.name_span.clone(), message, help);
 }
 
@@ -232,7 +236,7 @@ fn advice<'n>(near: Option<&str>, names: impl Iterator<Item = &'n str>, what: &s
 
 fn secret(span: std::ops::Range<usize>, name: &str, findings: &mut Findings) {
     let message = format!("{} is a secret, and secrets do not belong into this file", shown(name));
-    let help = "write it into a file of its own that only the service may read, name that file in \
-                `PasswordFile` of `Pool`, and change the secret: it has been readable here";
+    let help = "put it into a file of its own that only the service may read (the password of a pool: `PasswordFile` \
+                of `Pool` names it), and change it, because it has been readable here";
     findings.error(span, message, help);
 }

@@ -21,6 +21,8 @@ pub(crate) struct Tag<'a> {
     pub(crate) end: usize,
     /// True for `<name/>`.
     pub(crate) empty: bool,
+    /// True when the file ends inside the tag.
+    pub(crate) cut_off: bool,
 }
 
 struct Scanner<'a, 'f> {
@@ -56,7 +58,12 @@ pub(crate) fn scan<'a>(text: &'a str, start: usize, findings: &mut Findings) -> 
             scanner.at += 1;
             break false;
         }
-        if rest.is_empty() || rest.starts_with('<') {
+        if rest.is_empty() {
+            let message = format!("the file ends inside the tag {}", shown(&format!("<{name}")));
+            scanner.slip(start..name_span.end, message, "the rest of the file is missing; was it copied completely?");
+            break true;
+        }
+        if rest.starts_with('<') {
             scanner.slip(
                 start..name_span.end,
                 format!("the tag {} is not closed by `>`", shown(&format!("<{name}"))),
@@ -75,7 +82,7 @@ pub(crate) fn scan<'a>(text: &'a str, start: usize, findings: &mut Findings) -> 
     };
     let damaged = scanner.damaged;
     let element = Element { name, name_span, attributes, children: Vec::new(), text: None, damaged };
-    Some(Tag { element, end: scanner.at, empty })
+    Some(Tag { element, end: scanner.at, empty, cut_off: scanner.at == text.len() && !text.ends_with('>') })
 }
 
 fn is_name(name: &str) -> bool {
@@ -105,10 +112,21 @@ impl<'a> Scanner<'a, '_> {
         start..self.at
     }
 
+    /// How long what stands here without a name is: a text in quotes, or one character.
+    fn stray(&self) -> usize {
+        let rest = self.rest();
+        let Some(first) = rest.chars().next() else { return 0 };
+        let inside = &rest[first.len_utf8()..];
+        match inside.find([first, '\n', '<', '>']) {
+            Some(length) if matches!(first, '"' | '\'') && inside[length..].starts_with(first) => length + 2,
+            _ => first.len_utf8(),
+        }
+    }
+
     fn attribute(&mut self) -> Option<Attribute<'a>> {
         let name_span = self.name();
         if name_span.is_empty() {
-            let stray = self.rest().chars().next().map_or(1, char::len_utf8);
+            let stray = self.stray();
             let span = self.at..self.at + stray;
             self.at += stray;
             let character = shown(&self.text[span.clone()]);
@@ -130,7 +148,7 @@ impl<'a> Scanner<'a, '_> {
             Some('\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}') => self.typographic(name),
             _ => self.unquoted(name),
         };
-        let value = self.resolve(name, &value_span);
+        let value = self.resolve(name, &value_span)?;
         Some(Attribute { name, name_span, value, value_span })
     }
 
@@ -147,8 +165,8 @@ impl<'a> Scanner<'a, '_> {
             if fits && (one_line || !value.contains('<')) {
                 self.at = end + 1;
                 if let Some(bracket) = value.find('<') {
-                    let help = "write `&lt;` for it";
-                    let message = format!("a `<` inside the value of {}", shown(name));
+                    let help = format!("write {}", shown(&format!("{name}={quote}{}{quote}", value.replace('<', "&lt;"))));
+                    let message = format!("a `<` in the value of {}; XML allows it only as `&lt;`", shown(name));
                     self.slip(start + bracket..start + bracket + 1, message, help);
                 }
                 return start..end;
@@ -162,6 +180,10 @@ impl<'a> Scanner<'a, '_> {
         }
         let end = start + meant_end(&self.text[start..]);
         self.at = end;
+        if self.text[end..].trim_start().is_empty() {
+            // The whole tag will be said to be cut off.
+            return start..end;
+        }
         let help = format!("write `{quote}` after it: {}", shown(&format!("{name}={quote}{}{quote}", &self.text[start..end])));
         self.slip(open..end, format!("the value of {} has no closing quote", shown(name)), help);
         start..end
@@ -203,30 +225,28 @@ impl<'a> Scanner<'a, '_> {
         start..start + value.len()
     }
 
-    /// The value with `&amp;`, `&#65;` and so on replaced.
-    fn resolve(&mut self, name: &str, span: &Range<usize>) -> Cow<'a, str> {
+    /// The value with `&amp;`, `&#65;` and so on replaced; `None`, after a message, when that is not possible.
+    fn resolve(&mut self, name: &str, span: &Range<usize>) -> Option<Cow<'a, str>> {
         let raw = &self.text[span.clone()];
         match unescape(raw) {
-            Ok(value) => value,
+            Ok(value) => return Some(value),
             Err(EscapeError::UnrecognizedEntity(_, entity)) => {
                 let place = raw.find(&format!("&{entity};")).map_or(span.clone(), |at| {
                     span.start + at..span.start + at + entity.len() + 2
                 });
                 let (message, help) = unknown_entity(&entity);
                 self.slip(place, message, help);
-                Cow::Borrowed(raw)
             }
             Err(EscapeError::UnterminatedEntity(_)) => {
                 let at = bare_ampersand(raw);
-                let message = format!("an `&` inside the value of {} that begins no reference", shown(name));
+                let message = format!("a bare `&` in the value of {}; it has a meaning of its own in XML", shown(name));
                 self.slip(span.start + at..span.start + at + 1, message, "write `&amp;` for the character itself");
-                Cow::Borrowed(raw)
             }
             Err(other) => {
                 self.slip(span.clone(), format!("the value of {}: {other}", shown(name)), "write the character itself");
-                Cow::Borrowed(raw)
             }
         }
+        None
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn address(text: &str) -> Result<PoolAddress, Wrong> {
         .into_iter()
         .find(|scheme| text.to_ascii_lowercase().starts_with(scheme))
     {
-        let rest = text[scheme.len()..].trim_start_matches('/');
+        let rest = text[scheme.len()..].trim_matches('/');
         return wrong(format!("{} begins with {}", shown(text), shown(scheme)), format!("write {}", shown(rest)));
     }
     if let Ok(ip) = text.parse::<Ipv6Addr>() {
