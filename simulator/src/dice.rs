@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// What keeps the moments to come within what an `Instant` holds.
+const LONGEST_MEAN: Duration = Duration::from_secs(365 * 86_400);
+
 /// A seeded generator of chance, for stories that must come out the same again. Not for secrets.
 ///
 /// The state is xoshiro256++ (Blackman and Vigna), filled by splitmix64 from one number.
@@ -49,12 +52,13 @@ impl Dice {
         self.below(whole) < part
     }
 
-    /// A waiting time of a process without memory (exponential), with this mean and at most ten times the mean.
+    /// A waiting time of a process without memory (exponential), with this mean (a year, if it is longer) and at most
+    /// ten times the mean.
     pub fn wait(&mut self, mean: Duration) -> Duration {
         // 53 bits are what an f64 holds; the half keeps the logarithm finite.
         #[allow(clippy::cast_precision_loss)]
         let uniform = ((self.throw() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-        mean.mul_f64((-uniform.ln()).clamp(0.0, 10.0))
+        mean.min(LONGEST_MEAN).mul_f64((-uniform.ln()).clamp(0.0, 10.0))
     }
 
     /// A fresh word of sixteen hexadecimal digits, for tags and nonces.

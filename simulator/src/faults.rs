@@ -79,7 +79,7 @@ pub struct Faults {
     pub no_notify: bool,
     /// The Event of the SUBSCRIBE is echoed as it was written, instead of in the server's own form.
     pub echo_event: bool,
-    /// How late the answers to SUBSCRIBE and OPTIONS, and the NOTIFY that goes with them, leave.
+    /// How late the answers to SUBSCRIBE and OPTIONS, and the NOTIFY that goes with them, leave; a day at most.
     pub delay: Duration,
     /// Grants at most this much.
     pub longest_expires: Option<Duration>,

@@ -228,3 +228,26 @@ fn who_knows_the_password_may_subscribe() {
         }
     }
 }
+
+#[test]
+fn a_nonce_that_was_used_up_is_stale_and_the_next_one_is_good() {
+    let mut bench = Bench::with(Wire::Tcp, |settings| {
+        let digest = DigestSettings::one_user("sim.example", "app", "secret");
+        settings.digest = Some(DigestSettings { nonce_uses: Some(1), ..digest });
+    });
+    let mut client = DigestClient::new(Credentials { user: "app".into(), password: "secret".into() });
+    let mut entropy: presence_sip::Entropy = Box::new(|bytes: &mut [u8]| bytes.fill(7));
+    client.challenge(&bench.say(Subscribe::default().text())[0]).unwrap();
+    let mut codes = Vec::new();
+    for sequence in 2..=4 {
+        let (name, value) = client.authorize("SUBSCRIBE", AGENT, &mut entropy).remove(0);
+        let (call_id, extra) = (format!("call-{sequence}"), format!("{name}: {value}\r\n"));
+        let sent = bench.say(Subscribe { sequence, call_id: &call_id, extra, ..Subscribe::default() }.text());
+        codes.push(sent[0].status());
+        if sent[0].status() == Some(401) {
+            assert!(sent[0].header("WWW-Authenticate").unwrap().contains("stale=true"));
+            client.challenge(&sent[0]).unwrap();
+        }
+    }
+    assert_eq!(codes, [Some(200), Some(401), Some(200)]);
+}

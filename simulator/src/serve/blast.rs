@@ -59,11 +59,11 @@ pub(super) async fn run(hub: &Hub, dialogs: usize, notifies: u64, patience: Dura
 
 /// Waits until every NOTIFY since these counts is answered, but not longer than this; the counts since then.
 async fn all_answered(hub: &Hub, since: (u64, u64), patience: Duration) -> (u64, u64) {
-    let patient_until = clock::now() + patience;
+    let begin = clock::now();
     loop {
         let (sent, answered) = hub.with(|_, machine| machine.notify_counts());
         let (sent, answered) = (sent - since.0, answered - since.1);
-        if answered >= sent || clock::now() >= patient_until {
+        if answered >= sent || clock::now().saturating_duration_since(begin) >= patience {
             return (sent, answered);
         }
         clock::pause(Duration::from_millis(1)).await;

@@ -24,6 +24,9 @@ use schedule::{Due, Schedule};
 
 pub use notify::Termination;
 
+/// The longest delay that a fault makes.
+const LONGEST_DELAY: Duration = Duration::from_secs(86_400);
+
 /// One connection of the simulated server; over UDP, one peer address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
@@ -318,7 +321,7 @@ impl PresenceServer {
         } else {
             let number = self.number();
             self.held_back.insert(number, (connection, bytes));
-            self.schedule.add(now + delay, Due::Send(number));
+            self.schedule.add(now + delay.min(LONGEST_DELAY), Due::Send(number));
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::answers::BRANCH;
 use super::dialogs::Dialog;
 use super::schedule::Due;
-use super::{ConnectionId, PresenceServer, Wire};
+use super::{ConnectionId, LONGEST_DELAY, PresenceServer, Wire};
 use crate::document::{PIDF_TYPE, body};
 use crate::faults::Body;
 use crate::{Activity, AgentState, Faults};
@@ -133,10 +133,11 @@ impl PresenceServer {
             self.send(now, connection, bytes.clone(), delay);
         }
         if wire == Wire::Udp && !faults.benotify {
-            let give_up_at = now + delay + GIVE_UP;
+            let first_sent_at = now + delay.min(LONGEST_DELAY);
+            let give_up_at = first_sent_at + GIVE_UP;
             let pending = Pending { connection, bytes: bytes.clone(), dialog: number, interval: T1, give_up_at };
             self.pending.insert(transaction, pending);
-            self.schedule.add(now + delay + T1, Due::Retransmit(transaction));
+            self.schedule.add(first_sent_at + T1, Due::Retransmit(transaction));
         }
         self.send(now, connection, bytes, delay);
     }
