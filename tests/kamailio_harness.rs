@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::certificates::Identity;
 use support::documents::pidf;
 use support::eventually;
-use support::kamailio::{Digest, Kamailio, Setup, Store};
+use support::kamailio::{DOMAIN, Digest, Kamailio, PASSWORD, Setup, Store};
 use support::observed::{Observed, most_in_any};
 use support::phone::{Dialog, Heard, Phone};
 
@@ -176,16 +176,44 @@ fn a_dialog_deleted_from_the_database_answers_481() {
     assert_eq!(subscribe(&mut phone, &mut dialogs[1], 600).0.status(), Some(200));
 }
 
+/// The hash of a text as lower-case hexadecimal, by `openssl`: nothing of ours takes part.
+fn hash(algorithm: &str, text: &str) -> String {
+    let mut command = Command::new("openssl");
+    command.args(["dgst", "-r", if algorithm == "MD5" { "-md5" } else { "-sha256" }]);
+    let mut openssl = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("openssl");
+    openssl.stdin.take().expect("its input").write_all(text.as_bytes()).expect("written");
+    let output = openssl.wait_with_output().expect("a hash").stdout;
+    String::from_utf8_lossy(&output).split(' ').next().expect("a hash").to_owned()
+}
+
 #[test]
-fn digest_challenges_name_their_algorithm() {
-    for (digest, name) in [(Digest::Md5, "MD5"), (Digest::Sha256, "SHA-256")] {
+fn digest_challenges_name_their_algorithm_and_the_right_answer_opens() {
+    for (digest, algorithm) in [(Digest::Md5, "MD5"), (Digest::Sha256, "SHA-256")] {
         let Some(kamailio) = Kamailio::start(Setup { digest: Some(digest), ..Setup::default() }) else { return };
         let mut phone = Phone::udp(kamailio.udp());
-        let (answer, _) = subscribe(&mut phone, &mut Dialog::new(WATCHER, &Kamailio::uri("alice")), 600);
-        assert_eq!(answer.status(), Some(401));
-        let challenge = answer.header("WWW-Authenticate").expect("a challenge");
+        let uri = Kamailio::uri("alice");
+        let mut dialog = Dialog::new(WATCHER, &uri);
+        let (refused, _) = subscribe(&mut phone, &mut dialog, 600);
+        assert_eq!(refused.status(), Some(401));
+        let challenge = refused.header("WWW-Authenticate").expect("a challenge");
         assert!(challenge.contains("qop=\"auth\""), "{challenge}");
-        assert_eq!(challenge.contains("SHA-256"), name == "SHA-256", "{challenge}");
+        assert_eq!(challenge.contains("SHA-256"), algorithm == "SHA-256", "{challenge}");
+        let nonce = challenge.split_once("nonce=\"").and_then(|(_, rest)| rest.split('"').next()).expect("a nonce");
+        let a1 = hash(algorithm, &format!("watcher:{DOMAIN}:{PASSWORD}"));
+        let a2 = hash(algorithm, &format!("SUBSCRIBE:{uri}"));
+        let response = hash(algorithm, &format!("{a1}:{nonce}:00000001:c0ffee:auth:{a2}"));
+        let mut headers = watching(&phone, 600);
+        headers.push(format!(
+            "Authorization: Digest username=\"watcher\", realm=\"{DOMAIN}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+             algorithm={algorithm}, qop=auth, nc=00000001, cnonce=\"c0ffee\", response=\"{response}\""
+        ));
+        dialog.to_tag = None;
+        let request = phone.request("SUBSCRIBE", &uri, &dialog, &headers, "");
+        let answer = phone.call(&request, PATIENCE).expect("an answer");
+        assert_eq!(answer.status(), Some(200), "{algorithm}: {}", answer.text);
+        let wrong = request.replace(&response, &hash(algorithm, "wrong")).replace("z9hG4bK", "z9hG4bKw");
+        let answer = phone.call(&wrong.replace("Call-ID: ", "Call-ID: w"), PATIENCE).expect("an answer");
+        assert_eq!(answer.status(), Some(401), "{algorithm}: {}", answer.text);
     }
 }
 

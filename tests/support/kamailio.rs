@@ -232,7 +232,11 @@ impl Kamailio {
     /// Any other RPC command, by `kamcmd`.
     pub fn rpc(&self, command: &[&str]) -> Result<String, String> {
         let socket = format!("unix:{}", self.path("ctl").display());
-        let output = Command::new("kamcmd").args(["-s", &socket]).args(command).output().map_err(|e| e.to_string())?;
+        let output = Command::new(find("kamcmd").unwrap())
+            .args(["-s", &socket])
+            .args(command)
+            .output()
+            .map_err(|e| e.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         // kamcmd prints refusals as `error: CODE - TEXT` and still exits with 0.
         if output.status.success() && !text.starts_with("error:") {
@@ -284,7 +288,8 @@ impl Kamailio {
     fn spawn(&mut self) -> bool {
         let log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", LIFETIME, "kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-f"]);
+        command.args(["--kill-after=5", LIFETIME]).arg(find("kamailio").unwrap());
+        command.args(["-DD", "-E", "-m", "64", "-M", "8", "-f"]);
         command.arg(self.path("kamailio.cfg")).arg("-w").arg(self.folder.path()).arg("-Y").arg(self.folder.path());
         if self.setup.digest.is_some() {
             command.args(["-A", "WITH_DIGEST"]);
@@ -390,10 +395,11 @@ fn clone(file: &File) -> File {
     file.try_clone().unwrap()
 }
 
-/// The program of that name in PATH or in `sbin`.
+/// The program of that name, in PATH or where Debian keeps servers, which is not in everybody's PATH.
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Debian's folder of modules, if it holds all that the configuration loads.
