@@ -118,7 +118,8 @@ pub fn respond(
                 put_header(&mut out, "To", value);
                 if code != 100 && !local_tag.is_empty() && request.to().is_none_or(|to| to.tag().is_none()) {
                     out.truncate(out.len() - 2);
-                    out.put_slice(b";tag=");
+                    // A semicolon too many was forgiven when it was read.
+                    out.put_slice(if value.ends_with(';') { b"tag=" } else { b";tag=" });
                     put_safe(&mut out, local_tag);
                     out.put_slice(b"\r\n");
                 }

@@ -88,6 +88,7 @@ fn a_tag_is_added_only_where_there_is_none_and_never_to_a_100() {
     };
     assert_eq!(tag("<sip:b@d.com>;tag=theirs", 200).as_deref(), Some("theirs"));
     assert_eq!(tag("<sip:b@d.com>;x=y", 481).as_deref(), Some("mine"));
+    assert_eq!(tag("<sip:b@d.com>;x=y;", 200).as_deref(), Some("mine"));
     assert_eq!(tag("sip:b@d.com", 200).as_deref(), Some("mine"));
     assert_eq!(tag("<sip:b@d.com;tag=of-the-uri>", 200).as_deref(), Some("mine"));
     assert_eq!(tag("<sip:b@d.com>", 100), None);
