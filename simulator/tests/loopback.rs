@@ -146,6 +146,9 @@ async fn dropped_connections_end_and_the_dialogs_live_on_in_the_next() {
 #[tokio::test]
 async fn a_closed_listener_refuses_and_comes_back_on_the_same_port() {
     let server = start().await;
+    let mut client = Client::connect(server.address()).await;
+    client.say(&Subscribe::default().text()).await;
+    assert_eq!(client.hear_shapes(2).await, ["200", "NOTIFY active"]);
     server.pause_listening(Duration::from_millis(150)).await;
     assert!(TcpStream::connect(server.address()).await.is_err());
     let mut tries = 0;
@@ -158,6 +161,8 @@ async fn a_closed_listener_refuses_and_comes_back_on_the_same_port() {
         assert!(tries < 1_000, "it never listened again");
     };
     drop(stream);
+    server.set_presence(AGENT, AgentState::of(Activity::Busy));
+    assert_eq!(client.hear_shapes(1).await, ["NOTIFY active"], "who was connected stays so");
 }
 
 #[tokio::test]
