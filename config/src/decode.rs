@@ -35,7 +35,8 @@ fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, Undecodable<'_>> {
     };
     let byte = bytes.get(error.valid_up_to()).copied().unwrap_or_default();
     let message = format!("the byte {byte:#04x} is not UTF-8");
-    let help = "save the file as UTF-8 (in Notepad: Save as, Encoding: UTF-8); it looks like an older Windows code page";
+    let help =
+        "save the file as UTF-8 (in Notepad: Save as, Encoding: UTF-8); it looks like an older Windows code page";
     Err(Undecodable { text: String::from_utf8_lossy(bytes), offset: error.valid_up_to(), message, help })
 }
 
@@ -69,6 +70,7 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>, Undecod
 /// The first character that XML does not allow, and where it is.
 pub(crate) fn forbidden_character(text: &str) -> Option<(usize, char)> {
     text.char_indices().find(|&(_, c)| {
-        (c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r') && c != '\u{7f}') || matches!(c, '\u{fffe}' | '\u{ffff}')
+        (c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r') && c != '\u{7f}')
+            || matches!(c, '\u{fffe}' | '\u{ffff}')
     })
 }

@@ -17,7 +17,11 @@ pub(crate) struct Attribute<'a> {
 impl Attribute<'_> {
     /// Where to point at for something that is wrong with the value: the value, or all of `name=""` when it is blank.
     pub(crate) fn place(&self) -> Range<usize> {
-        if self.value.trim().is_empty() { self.name_span.start..self.value_span.end + 1 } else { self.value_span.clone() }
+        if self.value.trim().is_empty() {
+            self.name_span.start..self.value_span.end + 1
+        } else {
+            self.value_span.clone()
+        }
     }
 }
 

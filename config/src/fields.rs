@@ -71,7 +71,12 @@ impl Context<'_> {
     }
 
     /// The trimmed text of an attribute that must be there and not be blank.
-    pub(crate) fn required<'e>(&mut self, element: &'e Element<'_>, name: &str, example: &str) -> Option<&'e Attribute<'e>> {
+    pub(crate) fn required<'e>(
+        &mut self,
+        element: &'e Element<'_>,
+        name: &str,
+        example: &str,
+    ) -> Option<&'e Attribute<'e>> {
         if let Some(attribute) = given(element, name) {
             return Some(attribute);
         }

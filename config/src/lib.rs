@@ -1,6 +1,7 @@
 //! What can be set: Config.xml to validated [`Settings`].
 #![warn(missing_docs)]
 
+mod attendant;
 mod decode;
 mod diagnostic;
 mod document;

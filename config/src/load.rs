@@ -91,7 +91,8 @@ pub fn parse_bytes(bytes: &[u8], file_name: &str) -> Result<Loaded, Vec<Diagnost
         Ok(text) => parse(&text, file_name),
         Err(broken) => {
             let mut findings = Findings::new(file_name, Arc::from(secrets::mask(&broken.text)));
-            let end = broken.text[broken.offset..].chars().next().map_or(broken.offset, |c| broken.offset + c.len_utf8());
+            let end =
+                broken.text[broken.offset..].chars().next().map_or(broken.offset, |c| broken.offset + c.len_utf8());
             findings.error(broken.offset..end, broken.message, broken.help);
             Err(findings.finish())
         }

@@ -7,7 +7,7 @@ use crate::document::{Document, Element};
 use crate::fields::{Context, given};
 use crate::settings::{GraphAccount, GraphSettings, Settings};
 use crate::shape::{KINDS, PROVIDER, QUEUES, ROOT, nearest};
-use crate::{queues, ucma, values};
+use crate::{attendant, queues, ucma, values};
 
 /// Everything that the file says; complaints go to the context's findings.
 pub(crate) fn read(document: &Document<'_>, context: &mut Context<'_>) -> Settings {
@@ -130,7 +130,8 @@ fn sources(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Set
         settings.pstn = enabled;
     }
     if let Some((element, enabled)) = source(provider, "AttendantServiceSource", context) {
-        within(context, enabled, |context| attendant(element, enabled, context));
+        let read = within(context, enabled, |context| attendant::read(element, enabled, context));
+        settings.attendant = read.filter(|_| enabled);
     }
     if let Some((element, enabled)) = source(provider, "MsGraphPresenceSource", context) {
         let read = within(context, enabled, |context| graph(element, context));
@@ -142,7 +143,8 @@ fn sources(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Set
         }
     }
     let any = provider.children.iter().any(|child| {
-        KINDS.iter().any(|kind| kind.name.ends_with("Source") && child.is(kind.name)) && given(child, "enabled").is_some_and(|e| values::boolean(e.value.trim()) != Ok(false))
+        KINDS.iter().any(|kind| kind.name.ends_with("Source") && child.is(kind.name))
+            && given(child, "enabled").is_some_and(|e| values::boolean(e.value.trim()) != Ok(false))
     });
     if !any && !provider.damaged && !context.broken {
         let message = "no source is enabled, so that no agent will ever have a presence";
@@ -156,20 +158,6 @@ fn within<T>(context: &mut Context<'_>, enabled: bool, read: impl FnOnce(&mut Co
     let value = read(context);
     context.severity = Severity::Error;
     value
-}
-
-fn attendant(source: &Element<'_>, enabled: bool, context: &mut Context<'_>) {
-    let mut patterns = Vec::new();
-    let mut matches = 0;
-    for element in source.children_named("Match") {
-        matches += 1;
-        let Some(pattern) = context.required(element, "pattern", r"^sip:.+@example\.com$") else { continue };
-        patterns.push(pattern);
-    }
-    if matches == 0 && enabled {
-        let help = r#"write `<Match pattern="@example\.com$" />` inside it, or disable it with `enabled="false"`"#;
-        context.missing(source, format!("{} is enabled, but has no `Match`", shown(source.name)), help);
-    }
 }
 
 fn graph(source: &Element<'_>, context: &mut Context<'_>) -> GraphSettings {

@@ -50,7 +50,11 @@ fn agents(center: &Element<'_>, context: &mut Context<'_>) -> Vec<ContactCenterA
         let active = context.value(element, "Active", values::boolean).unwrap_or(true);
         let Some((attribute, uri)) = uri else { continue };
         if let Some(&first) = lines.get(&uri) {
-            let message = format!("the agent {} is in this queue already, in line {}", shown(uri.as_str()), context.findings.line(first));
+            let message = format!(
+                "the agent {} is in this queue already, in line {}",
+                shown(uri.as_str()),
+                context.findings.line(first)
+            );
             let help = if given(element, "Formal").is_some() || given(element, "Active").is_some() {
                 "remove one of them; what the first one says about `Formal` and `Active` holds"
             } else {

@@ -112,7 +112,11 @@ impl<'a> TreeReader<'a, '_> {
             let message = format!("elements more than {MAX_DEPTH} deep");
             return self.give_up(start, tag.end, message, "close elements that have nothing inside with `/>`");
         }
-        if tag.empty { self.attach(tag.element) } else { self.stack.push(tag.element) }
+        if tag.empty {
+            self.attach(tag.element)
+        } else {
+            self.stack.push(tag.element)
+        }
         if tag.end == end { Next::Continue } else { Next::Resume(tag.end) }
     }
 
@@ -213,7 +217,9 @@ impl<'a> TreeReader<'a, '_> {
             Syntax(SyntaxError::UnclosedTag) => ("an end tag without its `>`", "write `>` after the name"),
             Syntax(SyntaxError::UnclosedComment) => ("a comment that never ends", "write `-->` where it ends"),
             Syntax(SyntaxError::UnclosedCData) => ("a CDATA section that never ends", "write `]]>` where it ends"),
-            Syntax(SyntaxError::UnclosedDoctype) => ("a document type declaration is not accepted", "remove it: this file has none"),
+            Syntax(SyntaxError::UnclosedDoctype) => {
+                ("a document type declaration is not accepted", "remove it: this file has none")
+            }
             Syntax(SyntaxError::UnclosedPI | SyntaxError::UnclosedXmlDecl) => {
                 ("a processing instruction that never ends", "write `?>` where it ends")
             }
@@ -225,7 +231,11 @@ impl<'a> TreeReader<'a, '_> {
             }
             IllFormed(IllFormedError::UnclosedReference) => {
                 let help = "write `&amp;` for the character itself";
-                self.findings.error(start..(start + 1).min(line_end), "a bare `&`; it has a meaning of its own in XML", help);
+                self.findings.error(
+                    start..(start + 1).min(line_end),
+                    "a bare `&`; it has a meaning of its own in XML",
+                    help,
+                );
                 return Next::Resume((start + 1).min(self.text.len()));
             }
             other => {

@@ -46,12 +46,25 @@ impl Settings {
             limit => format!("{limit} failures; one more in a row abandons the agent"),
         };
         rows.add("MaxFailedPresenceSubscriptionsPerUri", limit);
+        match &self.attendant {
+            None => rows.add("AttendantServiceSource", enabled(false)),
+            Some(rules) => {
+                let patterns = rules.patterns();
+                rows.add("AttendantServiceSource", format!("enabled, {}", number(patterns.len(), "pattern")));
+                for pattern in patterns {
+                    rows.add("Match/@pattern", pattern.as_str());
+                }
+            }
+        }
         rows.add("PstnPresenceSource", enabled(self.pstn));
         match &self.graph {
             None => rows.add("MsGraphPresenceSource", enabled(false)),
             Some(graph) => {
                 let accounts = graph.accounts.len();
-                rows.add("MsGraphPresenceSource", format!("enabled, {}; not served by this version", number(accounts, "account")));
+                rows.add(
+                    "MsGraphPresenceSource",
+                    format!("enabled, {}; not served by this version", number(accounts, "account")),
+                );
             }
         }
         self.report_ucma(&mut rows);

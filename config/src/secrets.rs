@@ -123,7 +123,10 @@ mod tests {
             (r#"<A clientSecret = 'a b' />"#, r#"<A clientSecret = '* *' />"#),
             (r#"<A pass_word=hunter2>"#, r#"<A pass_word=*******>"#),
             (r#"<A password="hunter2>"#, r#"<A password="********"#),
-            (r#"<SettingsPassword encrypted="a>b">xyz</SettingsPassword>"#, r#"<SettingsPassword encrypted="a>b">***</SettingsPassword>"#),
+            (
+                r#"<SettingsPassword encrypted="a>b">xyz</SettingsPassword>"#,
+                r#"<SettingsPassword encrypted="a>b">***</SettingsPassword>"#,
+            ),
             (r#"<A Key="-----BEGIN X-----abc"/>"#, r#"<A Key="-----BEGIN *********"/>"#),
         ] {
             assert_eq!(mask(text), expected);

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use presence_core::AgentUri;
+use presence_core::{AgentUri, MatchRules, SourceRules};
 use serde::{Deserialize, Serialize};
 
 /// `MaxPresenceSubscriptionsPerSecond` when the file does not say it (seed).
@@ -35,6 +35,8 @@ pub struct Settings {
     pub ucma: Option<UcmaSettings>,
     /// True when the PSTN source is enabled.
     pub pstn: bool,
+    /// The patterns of the attendant service source, when it is enabled.
+    pub attendant: Option<MatchRules>,
     /// The Microsoft Graph source, when it is enabled.
     pub graph: Option<GraphSettings>,
     /// The queues that the standalone process hosts, in the order of the file.
@@ -54,6 +56,7 @@ impl Default for Settings {
             max_failed_presence_subscriptions_per_uri: DEFAULT_MAX_FAILED_PER_URI,
             ucma: None,
             pstn: false,
+            attendant: None,
             graph: None,
             contact_centers: Vec::new(),
             defaulted: BTreeSet::new(),
@@ -62,6 +65,17 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Which source serves which agent.
+    #[must_use]
+    pub fn source_rules(&self) -> SourceRules {
+        SourceRules {
+            attendant: self.attendant.clone(),
+            pstn: self.pstn,
+            graph: self.graph.is_some(),
+            ucma: self.ucma.is_some(),
+        }
+    }
+
     /// Every agent of every queue once, in the order of their normal form.
     #[must_use]
     pub fn agents(&self) -> BTreeSet<AgentUri> {

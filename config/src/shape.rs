@@ -13,12 +13,7 @@ pub(crate) struct Kind {
     once: bool,
 }
 
-const fn kind(
-    name: &'static str,
-    parent: &'static str,
-    attributes: &'static [&'static str],
-    once: bool,
-) -> Kind {
+const fn kind(name: &'static str, parent: &'static str, attributes: &'static [&'static str], once: bool) -> Kind {
     Kind { name, parent, attributes, once }
 }
 

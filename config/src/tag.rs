@@ -165,7 +165,8 @@ impl<'a> Scanner<'a, '_> {
             if fits && (one_line || !value.contains('<')) {
                 self.at = end + 1;
                 if let Some(bracket) = value.find('<') {
-                    let help = format!("write {}", shown(&format!("{name}={quote}{}{quote}", value.replace('<', "&lt;"))));
+                    let help =
+                        format!("write {}", shown(&format!("{name}={quote}{}{quote}", value.replace('<', "&lt;"))));
                     let message = format!("a `<` in the value of {}; XML allows it only as `&lt;`", shown(name));
                     self.slip(start + bracket..start + bracket + 1, message, help);
                 }
@@ -184,7 +185,8 @@ impl<'a> Scanner<'a, '_> {
             // The whole tag will be said to be cut off.
             return start..end;
         }
-        let help = format!("write `{quote}` after it: {}", shown(&format!("{name}={quote}{}{quote}", &self.text[start..end])));
+        let help =
+            format!("write `{quote}` after it: {}", shown(&format!("{name}={quote}{}{quote}", &self.text[start..end])));
         self.slip(open..end, format!("the value of {} has no closing quote", shown(name)), help);
         start..end
     }
@@ -199,7 +201,8 @@ impl<'a> Scanner<'a, '_> {
         let end = start + length;
         self.at = end + inside[length..].chars().next().filter(|&c| is_quote(c)).map_or(0, char::len_utf8);
         let help = format!("write straight quotes: {}", shown(&format!("{name}=\"{}\"", &self.text[start..end])));
-        let message = format!("the value of {} stands in typographic quotes, as a word processor writes them", shown(name));
+        let message =
+            format!("the value of {} stands in typographic quotes, as a word processor writes them", shown(name));
         self.slip(open..self.at, message, help);
         start..end
     }
@@ -231,9 +234,9 @@ impl<'a> Scanner<'a, '_> {
         match unescape(raw) {
             Ok(value) => return Some(value),
             Err(EscapeError::UnrecognizedEntity(_, entity)) => {
-                let place = raw.find(&format!("&{entity};")).map_or(span.clone(), |at| {
-                    span.start + at..span.start + at + entity.len() + 2
-                });
+                let place = raw
+                    .find(&format!("&{entity};"))
+                    .map_or(span.clone(), |at| span.start + at..span.start + at + entity.len() + 2);
                 let (message, help) = unknown_entity(&entity);
                 self.slip(place, message, help);
             }

@@ -117,7 +117,11 @@ fn file(pool: &Element<'_>, name: &str, context: &mut Context<'_>) -> Option<Pat
         return None;
     }
     if let Some(c) = text.chars().find(|c| c.is_control()) {
-        let message = format!("{} is not the name of a file: it has the character {}", shown(attribute.name), shown(&c.to_string()));
+        let message = format!(
+            "{} is not the name of a file: it has the character {}",
+            shown(attribute.name),
+            shown(&c.to_string())
+        );
         context.complain(attribute.place(), message, "write the name of a file");
         return None;
     }
@@ -177,7 +181,11 @@ fn pairs(pool: &Element<'_>, settings: &PoolSettings, context: &mut Context<'_>)
     if settings.transport != Transport::Tls && context.severity == Severity::Error {
         for name in ["Certificate", "PrivateKey", "TrustedCertificates", "PeerNames"] {
             if let Some(place) = given(pool, name) {
-                let message = format!("{} is not used with the transport {}", shown(place.name), shown(settings.transport.as_str()));
+                let message = format!(
+                    "{} is not used with the transport {}",
+                    shown(place.name),
+                    shown(settings.transport.as_str())
+                );
                 context.findings.warning(place.name_span.clone(), message, "write `Transport=\"tls\"`, or remove it");
             }
         }

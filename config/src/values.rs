@@ -83,7 +83,8 @@ pub(crate) fn word<T: for<'de> Deserialize<'de>>(text: &str, words: &[&str]) -> 
 
 /// `host`, `host:port`, `address`, `address:port` or `[IPv6]:port`.
 pub(crate) fn address(text: &str) -> Result<PoolAddress, Wrong> {
-    const HELP: &str = "write a host name with or without a port, such as `pool.example.com` or `pool.example.com:5061`";
+    const HELP: &str =
+        "write a host name with or without a port, such as `pool.example.com` or `pool.example.com:5061`";
     if let Some(scheme) = ["sip:", "sips:", "http://", "https://", "tcp://", "tls://"]
         .into_iter()
         .find(|scheme| text.to_ascii_lowercase().starts_with(scheme))
@@ -118,7 +119,10 @@ pub(crate) fn address(text: &str) -> Result<PoolAddress, Wrong> {
         Some(Ok(port)) if port > 0 => Some(port),
         Some(_) => {
             let written = port.unwrap_or_default();
-            return wrong(format!("{} is no port", shown(written)), "write a number from 1 to 65535 after the `:`, or no `:`");
+            return wrong(
+                format!("{} is no port", shown(written)),
+                "write a number from 1 to 65535 after the `:`, or no `:`",
+            );
         }
     };
     Ok(PoolAddress { host, port })
@@ -174,7 +178,8 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, Wrong> {
 
 /// A GUID, or a domain name of the tenant.
 pub(crate) fn tenant(text: &str) -> Result<String, Wrong> {
-    let help = "write the Directory (tenant) ID, such as `4119dd4d-e455-4535-9d45-b3535f584cad`, or a domain of the tenant";
+    let help =
+        "write the Directory (tenant) ID, such as `4119dd4d-e455-4535-9d45-b3535f584cad`, or a domain of the tenant";
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
     let guid = lengths == [8, 4, 4, 4, 12] && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use presence_config::{
-    Dialect, Diagnostic, LoadError, Loaded, PoolAddress, Severity, Settings, Transport, load, parse, parse_bytes,
+    Diagnostic, Dialect, LoadError, Loaded, PoolAddress, Settings, Severity, Transport, load, parse, parse_bytes,
 };
 
 fn corpus(name: &str) -> PathBuf {

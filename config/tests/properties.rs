@@ -21,9 +21,38 @@ static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 
 /// What is put into a file: what means something to XML or to us, and what no text has.
 const PIECES: [&[u8]; 33] = [
-    b"<", b">", b"/>", b"\"", b"'", b"=", b"&", b";", b"/", b" ", b"\n", b"\r\n", b"<!--", b"-->", b"<![CDATA[", b"]]>",
-    b"<?", b"?>", b"<!DOCTYPE x>", b"&#0;", b"&#x110000;", b"&lt;", b"\0", b"\xff", b"\xe2\x80\x9c",
-    b"\xe2\x80\xae", b"<config>", b"</config>", b"</PresenceProvider>", b"<Pool ", b" Password=\"x", b"xmlns:a=\"b\"",
+    b"<",
+    b">",
+    b"/>",
+    b"\"",
+    b"'",
+    b"=",
+    b"&",
+    b";",
+    b"/",
+    b" ",
+    b"\n",
+    b"\r\n",
+    b"<!--",
+    b"-->",
+    b"<![CDATA[",
+    b"]]>",
+    b"<?",
+    b"?>",
+    b"<!DOCTYPE x>",
+    b"&#0;",
+    b"&#x110000;",
+    b"&lt;",
+    b"\0",
+    b"\xff",
+    b"\xe2\x80\x9c",
+    b"\xe2\x80\xae",
+    b"<config>",
+    b"</config>",
+    b"</PresenceProvider>",
+    b"<Pool ",
+    b" Password=\"x",
+    b"xmlns:a=\"b\"",
     b"\xf0\x9f\x98\x80",
 ];
 
@@ -129,7 +158,21 @@ proptest! {
 /// Nothing that fits into the size limit may take long, however badly it is made.
 #[test]
 fn bad_files_cost_no_more_time_than_good_ones() {
-    for piece in ["<a b=\"", "<a ", "<", "<!", "&", "<password ", "pwd=\"", "</a>", "<a>", "  =", "\" ' ", "<a b=\"x y=", "\u{201c}="] {
+    for piece in [
+        "<a b=\"",
+        "<a ",
+        "<",
+        "<!",
+        "&",
+        "<password ",
+        "pwd=\"",
+        "</a>",
+        "<a>",
+        "  =",
+        "\" ' ",
+        "<a b=\"x y=",
+        "\u{201c}=",
+    ] {
         let text = piece.repeat(300_000 / piece.len());
         let document = format!("<config><PresenceProvider {text}");
         for bytes in [text.as_bytes(), document.as_bytes()] {
