@@ -358,3 +358,10 @@ fn tests_that_start_a_peer_are_named_so_that_they_can_be_left_out() {
     }
     none_of("call them kamailio_*.rs", findings);
 }
+
+#[test]
+fn the_scan_of_code_stops_at_the_module_of_unit_tests_only() {
+    let file = "a // b\n#[cfg(test)]\nmod tests_elsewhere;\nc\n#[cfg(test)]\nmod tests {\n    d\n}\n";
+    let seen: Vec<(usize, &str)> = code(file);
+    assert_eq!(seen, [(1, "a "), (2, "#[cfg(test)]"), (3, "mod tests_elsewhere;"), (4, "c")]);
+}
