@@ -8,7 +8,11 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfi
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
+use presence_sip::discovery::{self, Convention, Question, SrvRecord};
+use presence_sip::{Entropy, TransportKind};
 use thiserror::Error;
+
+use super::Server;
 
 /// For one question to one name server.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -117,6 +121,85 @@ impl Resolver {
         }
         let found = existing(host, self.inner.lookup_ip(absolute(host)).await)?;
         Ok(found.map(|found| found.iter().collect()).unwrap_or_default())
+    }
+}
+
+impl Resolver {
+    /// The servers of a pool in the order in which they are to be dialled; at least one.
+    ///
+    /// The first of the documented names that exists decides. A name server that fails for one name does not keep the
+    /// next one from being asked. The name that a server's certificate must carry is
+    /// - the pool's own name, also when an SRV record led to the server (RFC 3263 section 4.1, RFC 5922 section 7.1);
+    /// - by the convention of Skype for Business the name that the SRV record gives, as its front ends do not carry the
+    ///   name of the user's domain. A record that leads out of the domain is not followed (ms-diagnostics 1009).
+    ///
+    /// # Errors
+    /// [`DiscoveryError::NotFound`] when none of the names exists, [`DiscoveryError::Lookup`] when that is not known.
+    pub async fn find(
+        &self,
+        host: &str,
+        port: Option<u16>,
+        kind: TransportKind,
+        convention: Convention,
+        entropy: &mut Entropy,
+    ) -> Result<Vec<Server>, DiscoveryError> {
+        let mut tried = Vec::new();
+        let mut failed = None;
+        for question in discovery::questions(host, port, kind, convention) {
+            let (asked, answer) = match question {
+                Question::Address(server) => {
+                    let answer = self.reachable(std::slice::from_ref(&server), None).await;
+                    (server.host, answer)
+                }
+                Question::Service(service) => {
+                    let answer = match self.services(&service).await {
+                        Ok(records) => {
+                            let mut servers =
+                                discovery::order(records.into_iter().map(SrvRecord::from).collect(), entropy);
+                            let own_name = convention == Convention::Rfc3263;
+                            servers.retain(|server| own_name || discovery::belongs_to(&server.host, host));
+                            self.reachable(&servers, own_name.then_some(host)).await
+                        }
+                        Err(why) => Err(why),
+                    };
+                    (service, answer)
+                }
+            };
+            match answer {
+                Ok(servers) if !servers.is_empty() => return Ok(servers),
+                Ok(_) => {}
+                Err(why) => failed = failed.or(Some(why)),
+            }
+            if !tried.contains(&asked) {
+                tried.push(asked);
+            }
+        }
+        Err(failed.unwrap_or_else(|| DiscoveryError::NotFound { domain: host.to_owned(), tried }))
+    }
+
+    /// The addresses of these hosts, in their order; `name` is what the certificates must carry, otherwise the host.
+    async fn reachable(&self, hosts: &[discovery::Server], name: Option<&str>) -> Result<Vec<Server>, DiscoveryError> {
+        let mut servers = Vec::new();
+        let mut failed = None;
+        for host in hosts {
+            match self.addresses(&host.host).await {
+                Ok(addresses) => servers.extend(addresses.into_iter().map(|address| Server {
+                    address: SocketAddr::new(address, host.port),
+                    name: name.unwrap_or(&host.host).to_owned(),
+                })),
+                Err(why) => failed = Some(why),
+            }
+        }
+        match failed {
+            Some(why) if servers.is_empty() => Err(why),
+            _ => Ok(servers),
+        }
+    }
+}
+
+impl From<ServiceRecord> for SrvRecord {
+    fn from(ServiceRecord { priority, weight, port, host }: ServiceRecord) -> Self {
+        Self { priority, weight, port, target: host }
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Mutex;
 
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, MutexGuard, mpsc};
 
 /// How much each direction of a stream holds before the writer waits, in bytes.
 const CAPACITY: usize = 256 * 1024;
@@ -20,7 +19,7 @@ pub const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2,
 #[derive(Debug)]
 pub struct MemoryNetwork {
     dial: mpsc::UnboundedSender<DuplexStream>,
-    accept: Mutex<Option<mpsc::UnboundedReceiver<DuplexStream>>>,
+    accept: Mutex<mpsc::UnboundedReceiver<DuplexStream>>,
 }
 
 /// The pool's side: it accepts what the transport dials, and connects to the transport's listener.
@@ -35,7 +34,7 @@ pub struct MemoryPool {
 pub fn network() -> (MemoryNetwork, MemoryPool) {
     let (dial, dialled) = mpsc::unbounded_channel();
     let (listener, accept) = mpsc::unbounded_channel();
-    (MemoryNetwork { dial, accept: Mutex::new(Some(accept)) }, MemoryPool { dialled, listener })
+    (MemoryNetwork { dial, accept: Mutex::new(accept) }, MemoryPool { dialled, listener })
 }
 
 impl MemoryNetwork {
@@ -49,9 +48,9 @@ impl MemoryNetwork {
         Ok(ours)
     }
 
-    /// Where the pool's connections arrive; `Some` once.
-    pub(super) fn accepted(&self) -> Option<mpsc::UnboundedReceiver<DuplexStream>> {
-        self.accept.lock().ok()?.take()
+    /// Where the pool's connections arrive. One transport listens at a time; the next one takes over when it ends.
+    pub(super) async fn accepted(&self) -> MutexGuard<'_, mpsc::UnboundedReceiver<DuplexStream>> {
+        self.accept.lock().await
     }
 }
 

@@ -111,13 +111,12 @@ async fn reach(shared: &Shared, server: &Server) -> Result<Dialled, String> {
 /// Keeps a listener open until the transport ends.
 pub(super) async fn listen(shared: Arc<Shared>) {
     if let Network::Memory(network) = &shared.network {
-        if let Some(mut accepted) = network.accepted() {
-            if shared.tell(TransportEvent::Listening { local: memory::LOCAL }).await.is_err() {
-                return;
-            }
-            while let Some(stream) = accepted.recv().await {
-                admit(&shared, stream, memory::PEER, None);
-            }
+        let mut accepted = network.accepted().await;
+        if shared.tell(TransportEvent::Listening { local: memory::LOCAL }).await.is_err() {
+            return;
+        }
+        while let Some(stream) = accepted.recv().await {
+            admit(&shared, stream, memory::PEER, None);
         }
         return;
     }

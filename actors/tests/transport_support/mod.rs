@@ -32,20 +32,24 @@ impl Handler<TransportEvent> for Recorder {
 }
 
 /// The events of one transport, in their order.
-pub struct Events(mpsc::UnboundedReceiver<TransportEvent>);
+pub struct Events {
+    received: mpsc::UnboundedReceiver<TransportEvent>,
+    /// How long an event may take to come.
+    pub patience: Duration,
+}
 
 pub fn recorder() -> (Recipient<TransportEvent>, Events) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Recorder(sender).start().recipient(), Events(receiver))
+    (Recorder(sender).start().recipient(), Events { received: receiver, patience: PATIENCE })
 }
 
 impl Events {
     pub async fn next(&mut self) -> TransportEvent {
-        timeout(PATIENCE, self.0.recv()).await.expect("an event").expect("the recorder lives")
+        timeout(self.patience, self.received.recv()).await.expect("an event").expect("the recorder lives")
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.received.is_empty()
     }
 
     pub async fn listening(&mut self) -> SocketAddr {
