@@ -12,13 +12,18 @@ mod publication;
 mod pushed;
 mod restart;
 mod retry;
+mod rules;
 mod source_effect;
 mod subscription;
+#[cfg(test)]
+mod test_clock;
 mod throttle;
 pub use agent_uri::{AgentUri, AgentUriError, MAX_AGENT_URI_BYTES, Scheme};
 pub use availability::{Availability, AvailabilityName};
 pub use calls::Calls;
-pub use endpoint::{EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView};
+pub use endpoint::{
+    EndpointDeadline, EndpointEffect, EndpointInput, EndpointLifecycle, EndpointPolicy, EndpointState, EndpointView,
+};
 pub use endpoint_kind::{EndpointKind, EndpointSet};
 pub use failure::{EndedBy, Failure, FailureKind};
 pub use line::{Line, LineInput};
@@ -27,6 +32,7 @@ pub use publication::Publication;
 pub use pushed::{MAX_TIME_TO_LIVE, Pushed, PushedInput};
 pub use restart::RestartBudget;
 pub use retry::{RetryPolicy, RetryPolicyError};
+pub use rules::{Considered, MatchRules, PatternError, PatternHint, Selection, SourceRules, Verdict};
 pub use source_effect::SourceEffect;
 pub use subscription::{
     Attempt, Deadline, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,

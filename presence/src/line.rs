@@ -129,7 +129,9 @@ mod tests {
     use super::*;
     use crate::{DeviceType, Freshness};
 
-    fn published(line: &mut Line) -> Vec<(i32, Option<String>)> {
+    type Published = (i32, Option<String>);
+
+    fn published(line: &mut Line) -> Vec<Published> {
         std::iter::from_fn(|| line.poll_effect())
             .map(|SourceEffect::Publish(change)| {
                 let status = &change.new.status;
@@ -139,7 +141,7 @@ mod tests {
     }
 
     fn line() -> (Instant, Line) {
-        let now = Instant::now();
+        let now = crate::test_clock::start();
         (now, Line::new(now, "tel:+31612345678".parse().expect("valid")))
     }
 
@@ -147,7 +149,7 @@ mod tests {
     fn a_line_is_busy_while_any_call_is_on_it() {
         let (now, mut line) = line();
         let busy = (6500, Some("on-the-phone".to_owned()));
-        let steps: [(LineInput, &[(i32, Option<String>)]); 6] = [
+        let steps: [(LineInput, &[Published]); 6] = [
             (LineInput::Wanted, &[(3500, None)]),
             (LineInput::Wanted, &[]),
             (LineInput::InCalls(1), &[busy]),

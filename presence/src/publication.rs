@@ -110,7 +110,7 @@ mod tests {
     use std::time::Duration;
 
     fn publication() -> (Instant, Publication) {
-        let now = Instant::now();
+        let now = crate::test_clock::start();
         (now, Publication::new(now, "sip:user1@domain.com".parse().expect("valid"), SourceKind::Ucma))
     }
 

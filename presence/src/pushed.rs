@@ -126,7 +126,7 @@ mod tests {
     use crate::{Availability, Freshness};
 
     fn pushed() -> (Instant, Pushed) {
-        let now = Instant::now();
+        let now = crate::test_clock::start();
         (now, Pushed::new(now, "sip:user1@domain.com".parse().expect("valid")))
     }
 

@@ -1,5 +1,171 @@
 //! The life of one local endpoint: connect, probe, watch, recover, drain.
 
+mod state;
+#[cfg(test)]
+mod tests;
 mod types;
 
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use state::{Connection, Recovery, State, Watch, timed_out};
 pub use types::{EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView};
+
+use crate::{Failure, FailureKind};
+
+/// A probe that takes longer will not be answered: the SIP layer gives up a request after 32 s (RFC 3261 17.1.2.2).
+const PROBE_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How long a pool is left alone that does not know what we need.
+const UNSUPPORTED_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long a connection may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The longest pause that a pool can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// Keeps one local endpoint connected to its pool, and says when it can be used.
+///
+/// ```text
+///        Start                 Connected, ProbeAnswered
+///  Idle -------> Establishing ---------------------------> Established --Drain--> Draining
+///                 |   ^   |                                  |      ^                |
+///                 +---+   | Drain         ConnectionLost,    |      | Connected,     | Drained
+///        ConnectFailed,   |               ProbeFailed,       |      | ProbeAnswered  |
+///        ProbeFailed:     |               Overloaded,        v      |                v
+///        again after the  |               Unsupported   Reestablishing --Drain--> Terminating
+///        probe interval   |                               |   ^                      | closed
+///                         +--------> Terminating          +---+ again, for ever      v
+///                                                                                Terminated
+/// ```
+///
+/// The endpoint is up exactly in Established; `Up` and `Lost` tell its agents. It never gives up: the first attempt
+/// after a loss is made at once, the others at most once per probe interval. An overloaded pool (503) keeps its
+/// connection and is probed when its Retry-After is over. After [`EndpointLifecycle::handle`] and
+/// [`EndpointLifecycle::handle_timeout`] drain [`EndpointLifecycle::poll_effect`] to `None`, then arm one timer at
+/// [`EndpointLifecycle::poll_timeout`].
+#[derive(Clone, Debug)]
+pub struct EndpointLifecycle {
+    policy: EndpointPolicy,
+    state: State,
+    effects: VecDeque<EndpointEffect>,
+    attempts: u32,
+    times_up: u32,
+    /// When it was last tried to connect.
+    tried_at: Option<Instant>,
+    /// When an established connection was last lost.
+    lost_at: Option<Instant>,
+    last_failure: Option<Failure>,
+}
+
+impl EndpointLifecycle {
+    /// An endpoint that is not started.
+    #[must_use]
+    pub const fn new(_now: Instant, policy: EndpointPolicy) -> Self {
+        Self {
+            policy,
+            state: State::Idle,
+            effects: VecDeque::new(),
+            attempts: 0,
+            times_up: 0,
+            tried_at: None,
+            lost_at: None,
+            last_failure: None,
+        }
+    }
+
+    /// Takes an input. Never fails; what does not fit the state is dropped.
+    pub fn handle(&mut self, now: Instant, input: EndpointInput) {
+        match input {
+            EndpointInput::Start => self.start(now),
+            EndpointInput::Connected { attempt } => self.connected(now, attempt),
+            EndpointInput::ConnectFailed { attempt, failure } => self.connect_failed(now, attempt, failure),
+            EndpointInput::ConnectionLost { failure } => self.connection_lost(now, failure),
+            EndpointInput::ProbeAnswered => self.probe_answered(now),
+            EndpointInput::ProbeFailed { failure } => self.probe_failed(now, failure),
+            EndpointInput::Heard => self.heard(now),
+            EndpointInput::Overloaded { retry_after } => {
+                let failure = Failure::answered(FailureKind::Endpoint, 503, "the pool is overloaded");
+                let pause = retry_after.unwrap_or_default().min(LONGEST_PAUSE).max(self.policy.probe_interval);
+                self.pause(now, pause, failure.with_retry_after(retry_after), "the pool is overloaded");
+            }
+            EndpointInput::Unsupported { failure } => {
+                if self.can_pause() {
+                    self.effects.push_back(EndpointEffect::Alarm(failure.clone()));
+                }
+                self.pause(now, UNSUPPORTED_PAUSE, failure, "the pool does not support what we need");
+            }
+            EndpointInput::Drain => self.drain(now),
+            EndpointInput::Drained => self.drained(now),
+        }
+    }
+
+    /// Does what is due. A call before the deadline changes nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|(due, _)| now < due) {
+            return;
+        }
+        match self.state {
+            State::Recovering(at, Recovery::Connecting { .. }) => {
+                let failure = timed_out("the connection could not be made in time");
+                self.effects.push_back(EndpointEffect::Disconnect);
+                self.last_failure = Some(failure);
+                self.rest(now, at, "connecting takes too long");
+            }
+            State::Recovering(_, Recovery::Probing { .. }) | State::Established(Watch::Asked { .. }) => {
+                let failure = timed_out("the pool did not answer the probe");
+                self.probe_failed(now, failure);
+            }
+            State::Recovering(at, Recovery::Resting { connection: Connection::Gone, .. }) => self.connect(now, at),
+            State::Recovering(at, Recovery::Resting { connection: Connection::Kept, .. }) => self.probe(now, at),
+            State::Established(Watch::Quiet { .. }) => {
+                self.effects.push_back(EndpointEffect::Probe);
+                let answer_by = now + PROBE_TIMEOUT;
+                self.enter(State::Established(Watch::Asked { answer_by }), "silent for long");
+            }
+            State::Terminating { .. } => self.terminate("closing takes too long"),
+            // These have no deadline.
+            State::Idle | State::Draining | State::Terminated => {}
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<EndpointEffect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`EndpointLifecycle::handle_timeout`], and why.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<(Instant, EndpointDeadline)> {
+        self.state.deadline()
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub const fn state(&self) -> EndpointState {
+        self.state.name()
+    }
+
+    /// True between `Up` and `Lost`.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        matches!(self.state, State::Established(_))
+    }
+
+    /// How it looks to an operator.
+    #[must_use]
+    pub fn view(&self) -> EndpointView {
+        EndpointView {
+            state: self.state(),
+            is_up: self.is_up(),
+            attempts: self.attempts,
+            times_up: self.times_up,
+            next_attempt: match self.state {
+                State::Recovering(_, Recovery::Resting { until, .. }) => Some(until),
+                _ => None,
+            },
+            last_failure: self.last_failure.clone(),
+        }
+    }
+}

@@ -29,9 +29,11 @@ impl Subscription {
                 self.leftover_gone(attempt);
             }
             SubscriptionInput::Ended { attempt } => self.leftover_gone(attempt),
+            SubscriptionInput::RefreshWanted { attempt } if self.is_present(attempt) => self.refresh_wanted(now),
             // Of a dialog that is not the present one: it came too late.
             SubscriptionInput::Accepted { .. }
             | SubscriptionInput::Notified { .. }
+            | SubscriptionInput::RefreshWanted { .. }
             | SubscriptionInput::Failed { .. } => {}
             SubscriptionInput::Revive => self.revive(now),
         }
@@ -288,6 +290,15 @@ impl Subscription {
             | State::Withdrawing { .. }
             | State::Releasing { .. }
             | State::Unsubscribing { .. } => {}
+        }
+    }
+
+    fn refresh_wanted(&mut self, now: Instant) {
+        if let State::Active(mut dialog) = self.state
+            && let Refresh::Scheduled { .. } = dialog.refresh
+        {
+            dialog.refresh = Refresh::Scheduled { at: now };
+            self.dialog_due(now, dialog);
         }
     }
 

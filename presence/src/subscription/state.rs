@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_notification_shortens_a_dialog_and_never_lengthens_it() {
-        let now = Instant::now();
+        let now = crate::test_clock::start();
         let at = |seconds| now + Duration::from_secs(seconds);
         let refresh = Refresh::Answering { answer_by: at(100) };
         let mut dialog = Dialog { via: EndpointKind::User, attempt: Attempt(1), expires_at: None, refresh };

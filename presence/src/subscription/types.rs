@@ -68,6 +68,11 @@ pub enum SubscriptionInput {
         /// Of this dialog.
         attempt: Attempt,
     },
+    /// The last document could not be read, and a refresh would bring a new one.
+    RefreshWanted {
+        /// Of this dialog.
+        attempt: Attempt,
+    },
     /// An operator wants an abandoned or backing-off agent tried again now.
     Revive,
 }

@@ -10,7 +10,7 @@ fn drain<K: Ord + Clone>(throttle: &mut Throttle<K>) -> Vec<K> {
 
 #[test]
 fn the_first_token_is_granted_at_once_and_the_next_one_interval_later() {
-    let start = Instant::now();
+    let start = crate::test_clock::start();
     let mut throttle = Throttle::new(rate(10));
     for key in 0..3 {
         throttle.request(start, key, TokenClass::New);
@@ -26,7 +26,7 @@ fn the_first_token_is_granted_at_once_and_the_next_one_interval_later() {
 
 #[test]
 fn idle_time_is_not_saved_up_for_a_burst() {
-    let start = Instant::now();
+    let start = crate::test_clock::start();
     let mut throttle = Throttle::new(rate(15));
     throttle.request(start, 0, TokenClass::New);
     let later = start + Duration::from_secs(3_600);
@@ -38,7 +38,7 @@ fn idle_time_is_not_saved_up_for_a_burst() {
 
 #[test]
 fn classes_are_served_by_urgency_and_each_in_order() {
-    let start = Instant::now();
+    let start = crate::test_clock::start();
     let mut throttle = Throttle::new(rate(1));
     throttle.request(start, "taken", TokenClass::Retry);
     let order = [
@@ -64,7 +64,7 @@ fn classes_are_served_by_urgency_and_each_in_order() {
 
 #[test]
 fn a_cancelled_request_leaves_no_token_behind() {
-    let start = Instant::now();
+    let start = crate::test_clock::start();
     let mut throttle = Throttle::new(rate(1));
     throttle.request(start, "granted, not polled", TokenClass::New);
     throttle.request(start, "waiting", TokenClass::New);
@@ -81,7 +81,7 @@ fn a_cancelled_request_leaves_no_token_behind() {
 
 #[test]
 fn a_second_request_of_the_same_key_keeps_one_place_in_the_more_urgent_class() {
-    let start = Instant::now();
+    let start = crate::test_clock::start();
     let mut throttle = Throttle::new(rate(1));
     throttle.request(start, "taken", TokenClass::New);
     throttle.request(start, "a", TokenClass::Retry);
@@ -99,7 +99,7 @@ fn a_second_request_of_the_same_key_keeps_one_place_in_the_more_urgent_class() {
 
 #[test]
 fn the_end_is_predicted_exactly_when_nothing_more_comes() {
-    let start = Instant::now();
+    let start = crate::test_clock::start();
     let mut throttle = Throttle::new(rate(15));
     assert_eq!(throttle.predicted_end(start), None);
     for key in 0..10_000 {
@@ -118,7 +118,7 @@ fn the_end_is_predicted_exactly_when_nothing_more_comes() {
 
 #[test]
 fn a_high_rate_is_reached_although_timers_tick_in_milliseconds() {
-    let start = Instant::now();
+    let start = crate::test_clock::start();
     for per_second in [250_u32, 10_000, 20_000] {
         let mut throttle = Throttle::new(rate(per_second));
         for key in 0..per_second * 3 {

@@ -1,0 +1,167 @@
+use super::*;
+use crate::SourceKind;
+
+fn uri(text: &str) -> AgentUri {
+    text.parse().expect(text)
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    MatchRules::compile(&[pattern]).expect(pattern).first_match(&uri(text)).is_some()
+}
+
+#[test]
+fn what_means_something_else_in_dotnet_is_refused_with_a_rewrite() {
+    let cases: [(&str, Option<&str>); 19] = [
+        ("[a-z-[aeiou]]", Some("(?![aeiou])[a-z]")),
+        ("sip:[a-z-[aeiou]]+@x", Some("sip:(?![aeiou])[a-z]+@x")),
+        ("[a&&b]", Some(r"[a\&b]")),
+        ("[a~~b]", Some(r"[a\~b]")),
+        ("[a--b]", Some(r"[a\-b]")),
+        ("[[:alpha:]]", Some("[a-zA-Z]")),
+        ("x[[:digit:]]+", Some("x[0-9]+")),
+        ("[[:punct:]]", None),
+        ("[[ab]", Some(r"[\[ab]")),
+        ("a++", Some("a+")),
+        ("a*+b", Some("a*b")),
+        ("a{2}{3}", Some("a{2}")),
+        ("a{,3}", Some("a{0,3}")),
+        ("(?<o-c>x)", None),
+        ("(?'o-c'x)", None),
+        (r"\p{IsGreek}", None),
+        (r"\P{IsGreek}", None),
+        (r"\<user\>", Some(r"<user\>")),
+        ("(?U)a+", None),
+    ];
+    for (pattern, suggestion) in cases {
+        let errors = MatchRules::compile(&[pattern]).expect_err(pattern);
+        assert_eq!(errors.len(), 1, "{pattern}");
+        assert_eq!(errors[0].suggestion.as_deref(), suggestion, "{pattern}: {}", errors[0].reason);
+        assert!(errors[0].reason.contains(".NET"), "{pattern}: {}", errors[0].reason);
+    }
+}
+
+#[test]
+fn every_rewrite_that_is_suggested_leads_to_a_pattern_that_is_accepted() {
+    for pattern in ["[a-z-[aeiou]]", "[a&&b]", "[a~~b]", "[a--b]", "[[:alpha:]]", "[[ab]", "a++", "a{,3}", "*domain"] {
+        let mut pattern = pattern.to_owned();
+        for _ in 0..4 {
+            match MatchRules::compile(&[&pattern]) {
+                Ok(_) => break,
+                Err(errors) => pattern = errors[0].suggestion.clone().expect("a rewrite"),
+            }
+        }
+        MatchRules::compile(&[&pattern]).expect("accepted in the end");
+    }
+}
+
+#[test]
+fn dotnet_constructs_with_the_same_meaning_are_accepted() {
+    let cases = [
+        (r"^sip:(?!test)\w+@domain\.com$", "sip:user@domain.com", true),
+        (r"^sip:(?!test)\w+@domain\.com$", "sip:test1@domain.com", false),
+        (r"(?<=@)domain", "sip:a@domain.com", true),
+        (r"sip:(\w)\1@", "sip:aa@domain.com", true),
+        (r"sip:(\w)\1@", "sip:ab@domain.com", false),
+        (r"(?'u'\w+)@", "sip:a@domain.com", true),
+        (r"(?<u>\w+)@", "sip:a@domain.com", true),
+        (r"(?>a+)b", "sip:aab@domain.com", true),
+        (r"(?#comment)domain", "sip:a@domain.com", true),
+        (r"domain\.com\Z", "sip:a@domain.com", true),
+        (r"a+?@", "sip:aa@domain.com", true),
+        (r"[]a]+@", "sip:a@domain.com", true),
+        (r"[a\]&]+@", "sip:a@domain.com", true),
+        (r"[a-z-]+@", "sip:a-b@domain.com", true),
+        (r"\p{Lu}", "sip:User@domain.com", true),
+        (r"(?i)DOMAIN", "sip:a@domain.com", true),
+        (r"(?i-s:DOMAIN)", "sip:a@domain.com", true),
+        (r"^tel:\+\d{2,15}$", "tel:+31612345678", true),
+    ];
+    for (pattern, text, expected) in cases {
+        assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
+    }
+}
+
+#[test]
+fn a_pattern_is_searched_in_the_normal_form_and_in_the_form_that_was_written() {
+    assert!(matches("^sip:user1@domain.com$", "SIP:User1@Domain.com"));
+    assert!(matches("User1", "sip:User1@domain.com"));
+    assert!(!matches("USER1", "sip:User1@domain.com"), "case counts without (?i)");
+    assert!(matches("domain.com", "sip:a@domain.com.evil.example"), "unanchored, as in .NET");
+}
+
+#[test]
+fn all_broken_patterns_are_told_at_once() {
+    let errors = MatchRules::compile(&["domain", "*domain", "(", "", "a{2000}{2000}", r"\w{500}{9}"])
+        .expect_err("five are broken");
+    assert_eq!(errors.iter().map(|error| error.index).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(errors[0].suggestion.as_deref(), Some(".*domain"));
+    assert!(!errors[0].reason.contains('\n'), "{}", errors[0].reason);
+}
+
+#[test]
+fn a_compile_bomb_is_refused() {
+    for bomb in [r"\w{5000}", r"(?=x)\w{5000}", &"(".repeat(5_000), &"a".repeat(5_000)] {
+        MatchRules::compile(&[bomb]).expect_err("too big");
+    }
+}
+
+#[test]
+fn the_first_pattern_that_matches_decides() {
+    let rules = MatchRules::compile(&["nomatch", "domain", "domain.com"]).expect("valid");
+    assert_eq!(rules.first_match(&uri("sip:a@domain.com")), Some(1));
+    assert_eq!(rules.first_match(&uri("sip:a@elsewhere.com")), None);
+    assert_eq!(rules.patterns().len(), 3);
+}
+
+#[test]
+fn a_pattern_that_takes_too_many_steps_is_no_match_and_told() {
+    let attendant = MatchRules::compile(&[r"^sip:(a*)*\1b$"]).expect("valid");
+    let evil = uri(&format!("sip:{}@x", "a".repeat(300)));
+    assert_eq!(attendant.first_match(&evil), None);
+    let rules = SourceRules { attendant: Some(attendant), ..SourceRules::default() };
+    let selection = rules.select(&evil);
+    let Verdict::NoMatch { why } = &selection.considered[0].verdict else { panic!("{selection:?}") };
+    assert!(why.contains("too many steps"), "{why}");
+}
+
+#[test]
+fn the_seeds_samples_get_a_hint_with_the_anchored_form() {
+    let rules = MatchRules::compile(&["domain.com", r"@domain\.com$", "^sip:.*@domain.com$", ".*", "sip:a.b@x"])
+        .expect("valid");
+    let hints: Vec<_> =
+        rules.hints().iter().map(|hint| (hint.index, hint.suggestion.as_deref().unwrap_or_default())).collect();
+    assert_eq!(hints, [(0, r"@domain\.com$"), (2, r"^sip:.*@domain\.com$"), (4, r"sip:a\.b@x")]);
+    assert!(rules.hints()[0].message.contains("sip:x@domain.com.evil.example"));
+    assert!(rules.hints()[0].message.contains("domainXcom"));
+}
+
+#[test]
+fn the_three_examples_of_the_seed_come_out() {
+    let attendant = MatchRules::compile(&["workstreampeople.nl", "workstreampeople.com"]).expect("valid");
+    let rules = SourceRules { attendant: Some(attendant), pstn: true, graph: false, ucma: true };
+    let attendant = rules.select(&uri("sip:example@workstreampeople.com"));
+    assert_eq!(attendant.source, Some(SourceKind::Attendant));
+    let verdicts: Vec<_> = attendant.considered.into_iter().map(|considered| considered.verdict).collect();
+    assert_eq!(
+        verdicts,
+        [
+            Verdict::Matched { index: 1, pattern: "workstreampeople.com".into() },
+            Verdict::NotReached,
+            Verdict::NotReached,
+            Verdict::NotReached
+        ]
+    );
+    assert_eq!(rules.select(&uri("tel:+31612345678")).source, Some(SourceKind::Pstn));
+    let ucma = rules.select(&uri("sip:example@anywhere.now"));
+    assert_eq!(ucma.source, Some(SourceKind::Ucma));
+    assert_eq!(ucma.considered[2].verdict, Verdict::Disabled);
+}
+
+#[test]
+fn an_agent_that_no_source_takes_is_told_so() {
+    let rules = SourceRules { graph: true, ..SourceRules::default() };
+    let selection = rules.select(&uri("sip:example@anywhere.now"));
+    assert_eq!(selection.source, None);
+    assert!(matches!(&selection.considered[2].verdict, Verdict::NoMatch { why } if why.contains("not served")));
+    assert_eq!(selection.considered[3].verdict, Verdict::Disabled);
+}
