@@ -37,7 +37,8 @@ pub(crate) fn read(source: &Element<'_>, enabled: bool, context: &mut Context<'_
     let patterns: Vec<&str> = places.iter().map(|place| &*place.value).collect();
     match MatchRules::compile(&patterns) {
         Ok(rules) => {
-            for hint in rules.hints() {
+            // A source that is not asked needs no finer points.
+            for hint in rules.hints().iter().filter(|_| enabled) {
                 let Some(place) = places.get(hint.index) else { continue };
                 context.findings.add(
                     Severity::Hint,

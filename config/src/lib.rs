@@ -1,5 +1,34 @@
 //! What can be set: Config.xml to validated [`Settings`].
-#![warn(missing_docs)]
+//!
+//! [`load`] reads a file, [`parse`] a text. Every mistake of a file is found in one go; each is a [`Diagnostic`] with
+//! line, column, the source line and what to write instead. `docs/configuration.md` lists every element and attribute.
+//!
+//! ```text
+//! bytes --decode--> text --mask secrets--> text --reader, tag--> tree --shape--> names   \
+//!                                                                 |                       +--> Diagnostics
+//!                                                                 +--provider, ucma, ...--/
+//!                                                                              |
+//!                                                                              v
+//!                                                                           Settings
+//! ```
+//!
+//! ```
+//! use presence_config::{Severity, parse};
+//!
+//! let text = r#"<config version="1.5">
+//! <PresenceProvider maxPresenceSubscriptionPerSecond="20">
+//! <PstnPresenceSource enabled="true" />
+//! </PresenceProvider>
+//! </config>"#;
+//! let loaded = parse(text, "Config.xml").expect("accepted, with a warning");
+//! assert_eq!(loaded.settings.max_presence_subscriptions_per_second.get(), 15);
+//! let warning = &loaded.warnings[0];
+//! assert_eq!((warning.severity, warning.line, warning.column), (Severity::Warning, 2, 19));
+//! assert_eq!(warning.help.as_deref(), Some("did you mean `MaxPresenceSubscriptionsPerSecond`?"));
+//!
+//! let refused = parse(&text.replace("\"true\"", "\"ja\""), "Config.xml").expect_err("refused");
+//! assert!(refused.iter().any(|diagnostic| diagnostic.render(false).contains("Config.xml:3:30")));
+//! ```
 
 mod attendant;
 mod decode;

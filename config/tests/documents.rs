@@ -8,6 +8,7 @@ use std::time::Duration;
 use presence_config::{
     Diagnostic, Dialect, LoadError, Loaded, PoolAddress, Settings, Severity, Transport, load, parse, parse_bytes,
 };
+use presence_core::SourceKind;
 
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name)
@@ -55,6 +56,61 @@ fn the_sample_of_the_seed_is_accepted_as_it_is_printed() {
     warned(&loaded, &["Graph", "the file ends without `</config>`"]);
     let end = loaded.warnings.last().unwrap();
     assert_eq!((end.line, end.column, end.severity), (19, 19, Severity::Warning));
+}
+
+#[test]
+fn the_three_examples_of_the_seed_get_their_sources() {
+    let text = r#"<config><PresenceProvider>
+<UcmaPresenceSource enabled="true" ApplicationId="urn:application:a"><ApplicationEndpoint OwnerUri="sip:a@b.c"/></UcmaPresenceSource>
+<PstnPresenceSource enabled="true"/>
+<AttendantServiceSource enabled="true"><Match pattern="workstreampeople.nl"/><Match pattern="workstreampeople.com"/></AttendantServiceSource>
+</PresenceProvider></config>"#;
+    let loaded = parse(text, "Config.xml").unwrap_or_else(|found| panic!("{}", rendered(&found)));
+    let hints: Vec<Severity> = loaded.warnings.iter().map(|hint| hint.severity).collect();
+    assert_eq!(hints, [Severity::Hint, Severity::Hint], "{}", rendered(&loaded.warnings));
+    insta::assert_snapshot!("pattern_hints", rendered(&loaded.warnings));
+    let rules = loaded.settings.source_rules();
+    for (uri, source) in [
+        ("sip:example@workstreampeople.com", SourceKind::Attendant),
+        ("tel:+31612345678", SourceKind::Pstn),
+        ("sip:example@anywhere.now", SourceKind::Ucma),
+    ] {
+        assert_eq!(rules.select(&uri.parse().unwrap()).source, Some(source), "{uri}");
+    }
+}
+
+#[test]
+fn the_shipped_example_is_accepted_without_a_word() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Config.xml");
+    let loaded = load(&path).unwrap_or_else(|error| panic!("{error}"));
+    warned(&loaded, &[]);
+    let settings = loaded.settings;
+    assert_eq!((settings.contact_centers.len(), settings.agents().len()), (2, 3));
+    assert_eq!(settings.ucma.as_ref().unwrap().pool.dialect, Dialect::Simple);
+    let nothing: [String; 0] = [];
+    assert_eq!(settings.missing_for_start(), nothing);
+    assert_eq!(settings.missing_files(), nothing);
+    assert_eq!(settings.not_served(), nothing);
+}
+
+#[test]
+fn every_example_of_the_documentation_is_accepted() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = fs::read_to_string(path).unwrap();
+    let examples: Vec<&str> = text.split("```xml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let whole = if example.contains("<config") {
+            example.to_owned()
+        } else {
+            format!(
+                "<config><PresenceProvider><UcmaPresenceSource enabled=\"1\" ApplicationId=\"urn:application:a\">\
+                 <ApplicationEndpoint OwnerUri=\"sip:a@b.c\"/>{example}</UcmaPresenceSource></PresenceProvider></config>"
+            )
+        };
+        let loaded = parse(&whole, "example.xml").unwrap_or_else(|found| panic!("{}", rendered(&found)));
+        warned(&loaded, &[]);
+    }
 }
 
 #[test]
