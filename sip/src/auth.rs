@@ -1,4 +1,5 @@
 //! Digest authentication of a client (RFC 2617, RFC 7616, RFC 8760).
+#![warn(clippy::indexing_slicing)]
 
 use std::fmt;
 

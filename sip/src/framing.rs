@@ -1,4 +1,5 @@
 //! From a stream or a datagram to messages.
+#![warn(clippy::indexing_slicing)]
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;

@@ -1,4 +1,5 @@
 //! Requests of ours: rsip's headers as the model, our own printer, and nothing leaves that was not meant.
+#![warn(clippy::indexing_slicing)]
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rsip::headers::UntypedHeader;

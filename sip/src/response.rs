@@ -1,4 +1,5 @@
 //! Answers to requests.
+#![warn(clippy::indexing_slicing)]
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -22,7 +23,7 @@ pub const fn reason_phrase(code: u16) -> &'static str {
         301 => "Moved Permanently",
         305 => "Use Proxy",
         380 => "Alternative Service",
-        301..400 => "Moved Temporarily",
+        302..400 => "Moved Temporarily",
         401 => "Unauthorized",
         402 => "Payment Required",
         403 => "Forbidden",

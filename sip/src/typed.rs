@@ -4,6 +4,7 @@
 //! follows a colon in a parameter, IPv6 and `tel:` are refused. [`lift`] is the only door between a text of the wire and
 //! rsip's types: a value passes only if it prints back to the same text. Where it does not, read it with
 //! [`crate::NameAddr`] and [`crate::Via`], which keep the text.
+#![warn(clippy::indexing_slicing)]
 
 use std::borrow::Cow;
 

@@ -7,6 +7,20 @@ use bytes::Bytes;
 use presence_sip::typed::lift;
 use presence_sip::{Limits, Message, Method, NameAddr, Request, SubscriptionPhase, Via, respond, uri_param};
 
+/// Long lists cost what they weigh, not its square: this takes milliseconds or, if it does not, minutes.
+#[test]
+fn endless_lists_are_read_in_one_go() {
+    let limits = Limits { header_section: 1 << 20, header: 1 << 20, ..Limits::default() };
+    for list in
+        [",".repeat(200_000) + "\"", ";".repeat(200_000), "a,".repeat(100_000) + "<", "<,>;\",\"".repeat(50_000)]
+    {
+        let text = format!("NOTIFY sip:a@d.com SIP/2.0\r\nContact: {list}\r\nVia: {list}\r\n\r\n");
+        let message = Message::parse(text.into(), &limits).unwrap();
+        assert!(message.check().is_err());
+        assert!(message.values("Contact").count() > 0 && message.values("Via").all(|via| Via::parse(via).is_none()));
+    }
+}
+
 /// A NOTIFY with these headers added.
 fn notify(extra: &str) -> Message {
     let text = format!(

@@ -152,6 +152,22 @@ fn folded_and_compact_lengths_count() {
     }
 }
 
+/// What the framer takes for a length and what the parser takes for one is the same: nobody can hide a message.
+#[test]
+fn no_length_is_hidden_in_a_fold() {
+    for (hidden, read) in
+        [("X: a\r\n Content-Length: 9", true), ("Content-Length\r\n : 9", false), ("X\r\n : 9", false)]
+    {
+        let mut framer = Framer::new(Limits::default());
+        let text = notify(1, "").replace("CSeq", &format!("{hidden}\r\nCSeq")) + &notify(2, "");
+        framer.push(text.as_bytes());
+        let found = frames(&mut framer);
+        assert_eq!(found.len(), 2, "{hidden}");
+        assert_eq!(matches!(found[0], Frame::Message(_)), read, "{hidden}");
+        assert_eq!(numbers(&found[1..]), [2]);
+    }
+}
+
 #[test]
 fn caps_hold_before_memory_is_taken() {
     let limits = Limits { header_section: 1000, header: 200, headers: 8, body: 10 };

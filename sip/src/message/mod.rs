@@ -1,4 +1,5 @@
 //! A message that was read: the start line, the headers, the body.
+#![warn(clippy::indexing_slicing)]
 
 mod check;
 mod method;

@@ -209,7 +209,7 @@ impl Reader<'_> {
         let (name, value) = raw.split_at_checked(colon).unwrap_or((raw, &[]));
         let value = value.get(1..).unwrap_or_default();
         let name = std::str::from_utf8(name).map_err(|_| ParseError::Header("a name is not a token"))?;
-        let name = name.trim_end_matches([' ', '\t', '\r', '\n']);
+        let name = name.trim_end_matches([' ', '\t']);
         if !is_token(name) {
             return Err(ParseError::Header("a name is not a token"));
         }

@@ -33,7 +33,7 @@ pub(crate) fn split_outside(text: &str, separator: u8) -> Option<(&str, &str)> {
     let (mut quoted, mut angle, mut escaped) = (false, false, false);
     // Without quotes and brackets there is nothing to be outside of.
     let first = memchr(separator, bytes)?;
-    if memchr::memchr2(b'"', b'<', bytes).is_none_or(|open| first < open) {
+    if memchr::memchr2(b'"', b'<', bytes.get(..first).unwrap_or_default()).is_none() {
         let (left, right) = cut(text, first);
         return Some((left, right.get(1..).unwrap_or_default()));
     }
