@@ -177,3 +177,24 @@ async fn one_batch_is_in_flight_and_the_peer_waits_for_a_busy_actor() {
         })
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_next_transport_takes_the_network_over() {
+    LocalSet::new()
+        .run_until(async {
+            let (network, pool) = memory::network();
+            let network = Arc::new(network);
+            let mut settings = settings(TransportKind::Tcp, loopback());
+            settings.listen = Some(loopback());
+            for cseq in 1..=2 {
+                let (recipient, mut events) = recorder();
+                let transport = Transport::start_in_memory(settings.clone(), Arc::clone(&network), recipient);
+                events.listening().await;
+                let mut stream = pool.connect().unwrap();
+                stream.write_all(&notify(cseq, 0)).await.unwrap();
+                assert_eq!(events.message().await.1.cseq(), Some((cseq, "NOTIFY")));
+                drop(transport);
+            }
+        })
+        .await;
+}

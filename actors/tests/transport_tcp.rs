@@ -252,10 +252,46 @@ async fn a_port_in_use_is_told_once_and_the_listener_comes_when_it_is_free() {
     let (occupied, address) = pool().await;
     let mut settings = settings(TransportKind::Tcp, loopback());
     settings.listen = Some(address);
+    settings.connections.listen_again = Duration::from_millis(20);
     let (recipient, mut events) = recorder();
     let _transport = Transport::start(settings, recipient);
     let TransportEvent::ListenFailed { why } = events.next().await else { panic!("the port is in use") };
     assert_eq!(why.to_string(), format!("listen on {address}: another program uses this address"));
     drop(occupied);
     assert_eq!(events.listening().await, address);
+}
+
+#[actix::test]
+async fn a_server_that_accepts_and_says_nothing_is_tried_last_until_it_speaks() {
+    let (silent, silent_address) = pool().await;
+    let (talking, talking_address) = pool().await;
+    let mut settings = settings(TransportKind::Tcp, silent_address);
+    settings.servers.push(Server { address: talking_address, name: "second.example.test".to_owned() });
+    let (recipient, mut events) = recorder();
+    let transport = Transport::start(settings, recipient);
+    transport.connect(1);
+    let _first = accept(&silent).await;
+    assert_eq!(events.connected(1).await.1, silent_address);
+    for number in 2..=3 {
+        transport.connect(number);
+        let mut stream = accept(&talking).await;
+        assert_eq!(events.connected(number).await.1, talking_address);
+        stream.write_all(&notify(1, 0)).await.unwrap();
+        events.message().await;
+    }
+}
+
+#[actix::test]
+async fn over_ipv6_it_is_the_same() {
+    let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else {
+        println!("SKIPPED: this machine has no IPv6 loopback");
+        return;
+    };
+    let (recipient, mut events) = recorder();
+    let transport = Transport::start(settings(TransportKind::Tcp, listener.local_addr().unwrap()), recipient);
+    transport.connect(1);
+    let mut stream = accept(&listener).await;
+    assert!(events.connected(1).await.0.is_ipv6());
+    stream.write_all(&notify(1, 0)).await.unwrap();
+    events.message().await;
 }

@@ -6,7 +6,7 @@ mod transport_support;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use presence_actors::transport::{Transport, TransportEvent};
+use presence_actors::transport::{Server, Transport, TransportEvent};
 use presence_sip::{FlowId, TransportKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -217,6 +217,18 @@ async fn inbound_a_handshake_that_never_ends_delays_nobody() {
     let _silent = TcpStream::connect(address).await.unwrap();
     assert!(knock(&authority, address, Some(&authority.issue(Kind::Both, &[POOL])), 1).await);
     assert_eq!(events.message().await.1.cseq(), Some((1, "NOTIFY")));
+}
+
+#[actix::test]
+async fn inbound_the_names_are_those_that_the_servers_have_now() {
+    let authority = Authority::new("ours");
+    let (transport, mut events, address) = listener(&authority).await;
+    let shown = authority.issue(Kind::Both, &["new.example.test"]);
+    assert!(!knock(&authority, address, Some(&shown), 1).await);
+    transport.set_servers(vec![Server { address: loopback(), name: "new.example.test".to_owned() }]);
+    assert!(knock(&authority, address, Some(&shown), 2).await);
+    assert_eq!(events.message().await.1.cseq(), Some((2, "NOTIFY")));
+    assert!(!knock(&authority, address, Some(&authority.issue(Kind::Both, &[POOL])), 3).await);
 }
 
 #[actix::test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,6 +74,18 @@ impl Drop for Place {
     }
 }
 
+/// Counts something that a stranger can cause as often as he likes, and says when it is worth a line in the log.
+#[derive(Debug, Default)]
+pub(super) struct Rarely(AtomicU64);
+
+impl Rarely {
+    /// Counts one more; the count, when it is a power of two.
+    pub(super) fn count(&self) -> Option<u64> {
+        let count = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        count.is_power_of_two().then_some(count)
+    }
+}
+
 /// The message budget of one connection: GCRA with a burst. Going over it does not lose a message, it delays the next read.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -124,6 +137,13 @@ mod tests {
         assert!(admission.admit(peer).is_err());
         drop(place);
         assert!(admission.open.lock().expect("not poisoned").is_empty());
+    }
+
+    #[test]
+    fn what_strangers_cause_fills_no_log() {
+        let rarely = Rarely::default();
+        let lines: Vec<u64> = (0..1_000).filter_map(|_| rarely.count()).collect();
+        assert_eq!(lines, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
     }
 
     #[test]

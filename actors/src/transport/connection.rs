@@ -14,12 +14,12 @@ use presence_core::Failure;
 use presence_sip::{FlowId, Frame};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::codec::FramedRead;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Budget;
 use super::codec::{BrokenStream, SipCodec};
+use super::patience::{OpenedBy, Patience};
 use super::{ActorGone, ConnectionLimits, Shared, TransportEvent, network_failure, peer_failure};
 
 /// How long an orderly end may take to write what is queued.
@@ -111,13 +111,6 @@ impl FlowWriter {
     }
 }
 
-/// Who opened a connection; it decides which silence is suspicious.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OpenedBy {
-    Us,
-    Peer,
-}
-
 /// One connection from its first to its last byte.
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
@@ -194,6 +187,9 @@ impl Connection {
                 }
             };
             let count = batch.frames.len();
+            if count > 0 && self.opened_by == OpenedBy::Us && patience.nothing_heard() {
+                self.shared.heard(self.peer);
+            }
             let now = super::now();
             patience.heard(now, count, framed.decoder().has_begun());
             let frames = answer_in_passing(batch.frames, writer);
@@ -220,66 +216,6 @@ impl Connection {
             End::Broken(BrokenStream::Truncated) => peer_failure("the peer closed the connection within a message"),
             End::Broken(BrokenStream::Io(error)) => network_failure((self.words)(&error)),
         }
-    }
-}
-
-/// How long the peer may be silent, and how long a message may take.
-#[derive(Debug)]
-struct Patience {
-    opened_by: OpenedBy,
-    first_message: Duration,
-    next_message: Duration,
-    idle: Duration,
-    first_silence: Duration,
-    heard_one: bool,
-    heard_at: Instant,
-    begun_at: Option<Instant>,
-}
-
-impl Patience {
-    fn new(opened_by: OpenedBy, limits: &ConnectionLimits, now: Instant) -> Self {
-        Self {
-            opened_by,
-            first_message: limits.first_message,
-            next_message: limits.next_message,
-            idle: limits.idle,
-            first_silence: limits.first_silence,
-            heard_one: false,
-            heard_at: now,
-            begun_at: None,
-        }
-    }
-
-    fn message_begun(&self) -> bool {
-        self.begun_at.is_some()
-    }
-
-    /// `complete` messages came just now, and another one has or has not begun.
-    fn heard(&mut self, now: Instant, complete: usize, begun: bool) {
-        if complete > 0 {
-            self.heard_one = true;
-            self.heard_at = now;
-            self.begun_at = None;
-        }
-        self.begun_at = if begun { self.begun_at.or(Some(now)) } else { None };
-    }
-
-    /// Comes back when the peer has taken too long, with the words for it.
-    async fn exhausted(&self) -> String {
-        let (since, limit, what) = match (self.begun_at, self.heard_one, self.opened_by) {
-            (Some(begun), false, _) => {
-                (begun, self.first_message, "the first message of the peer was not complete after")
-            }
-            (Some(begun), true, _) => (begun, self.next_message, "a message of the peer was not complete after"),
-            (None, false, OpenedBy::Peer) => {
-                (self.heard_at, self.first_silence, "the peer connected and said nothing for")
-            }
-            (None, true, OpenedBy::Peer) => (self.heard_at, self.idle, "the peer said nothing for"),
-            // Our own connection is watched by the keep-alive of the endpoint.
-            (None, _, OpenedBy::Us) => return std::future::pending().await,
-        };
-        tokio::time::sleep_until(since + limit).await;
-        format!("{what} {}", humantime::format_duration(limit))
     }
 }
 

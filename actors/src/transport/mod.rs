@@ -16,6 +16,7 @@ mod codec;
 mod connection;
 mod discovery;
 pub mod memory;
+mod patience;
 mod settings;
 mod stream;
 mod tls;
@@ -24,18 +25,19 @@ mod verifier;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Recipient;
 use bytes::Bytes;
 use presence_core::{EndedBy, Failure, FailureKind};
+use presence_sip::discovery::{Server as KnownServer, Unreachable};
 use presence_sip::{FlowId, Frame, TransportKind};
 use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use admission::Admission;
+use admission::{Admission, Rarely};
 use connection::FlowWriter;
 pub use discovery::{DiscoveryError, Resolver, ServiceRecord};
 pub use memory::{MemoryNetwork, MemoryPool};
@@ -123,12 +125,13 @@ struct Shared {
     network: Network,
     events: Events,
     servers: Mutex<Vec<Server>>,
-    /// Where the next dial begins: behind the server that failed last.
-    first_server: AtomicUsize,
+    unreachable: Mutex<Unreachable>,
     flows: Mutex<BTreeMap<FlowId, FlowWriter>>,
     next_flow: AtomicU64,
     primary: Mutex<Option<Primary>>,
     admission: Arc<Admission>,
+    /// Connections that were turned away or whose TLS handshake failed.
+    refusals: Rarely,
     token: CancellationToken,
 }
 
@@ -177,7 +180,8 @@ impl Transport {
             network,
             events: Events(events),
             servers: Mutex::new(settings.servers.clone()),
-            first_server: AtomicUsize::new(0),
+            unreachable: Mutex::new(Unreachable::new()),
+            refusals: Rarely::default(),
             flows: Mutex::default(),
             next_flow: AtomicU64::new(FlowId::PRIMARY.0 + 1),
             primary: Mutex::default(),
@@ -192,10 +196,10 @@ impl Transport {
         Self { shared }
     }
 
-    /// The servers of the pool from the next [`Transport::connect`] on, in the order in which they are to be tried.
+    /// The servers of the pool from the next [`Transport::connect`] on, in the order in which they are to be tried; those
+    /// that failed within the last 10 minutes come last. Their names are accepted by the listener from now on.
     pub fn set_servers(&self, servers: Vec<Server>) {
         *lock(&self.shared.servers) = servers;
-        self.shared.first_server.store(0, Ordering::Relaxed);
     }
 
     /// Connects to the pool: answered by one [`TransportEvent::Connected`] or [`TransportEvent::ConnectFailed`] with this
@@ -269,6 +273,31 @@ impl Shared {
     fn servers(&self) -> Vec<Server> {
         lock(&self.servers).clone()
     }
+
+    /// The servers in the order of trying: those that could not be reached, or that never said anything, come last.
+    fn candidates(&self) -> Vec<Server> {
+        let servers = self.servers();
+        let known = servers.iter().map(|server| by_address(server.address)).collect();
+        let arranged = lock(&self.unreachable).arrange(now().into_std(), known);
+        let found = |known| servers.iter().find(|server| by_address(server.address) == known).cloned();
+        arranged.into_iter().filter_map(found).collect()
+    }
+
+    /// This server is being tried. It counts as unreachable until it has said something: if it does not, or if the
+    /// attempt is given up, another one comes first the next time.
+    fn trying(&self, server: SocketAddr) {
+        lock(&self.unreachable).failed(now().into_std(), by_address(server));
+    }
+
+    /// This server has sent a message.
+    fn heard(&self, server: SocketAddr) {
+        lock(&self.unreachable).reached(&by_address(server));
+    }
+}
+
+/// A server as the list of unreachable ones knows it: several of them can share a name.
+fn by_address(address: SocketAddr) -> KnownServer {
+    KnownServer { host: address.ip().to_string(), port: address.port() }
 }
 
 /// The moment for the deadlines of connections; in tests with paused time it is the paused one.

@@ -57,6 +57,8 @@ pub struct ConnectionLimits {
     pub in_all: usize,
     /// Until one server has accepted our TCP connection, before the next is tried. Default 5 s.
     pub connect: Duration,
+    /// After a failure to listen, until the next attempt. Default 5 s.
+    pub listen_again: Duration,
     /// For a TLS handshake, in both directions. Default 5 s.
     pub handshake: Duration,
     /// From the first byte that a peer sends to the end of its first message (slow-loris). Default 5 s.
@@ -86,6 +88,7 @@ impl Default for ConnectionLimits {
             per_peer: 8,
             in_all: 256,
             connect: Duration::from_secs(5),
+            listen_again: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             first_message: Duration::from_secs(5),
             next_message: Duration::from_secs(30),

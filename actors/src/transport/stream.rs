@@ -14,12 +14,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connection, OpenedBy};
+use super::connection::Connection;
+use super::patience::OpenedBy;
 use super::tls::explain;
 use super::{ActorGone, Network, Server, Shared, TransportEvent, memory, network_failure};
 
-/// How long after a failure to listen or to accept the next attempt is made.
-const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 /// The pause after a failed accept, which mostly means that the process has no file descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -57,17 +56,11 @@ async fn establish(shared: &Shared) -> Result<Dialled, Failure> {
         let words: Words = Arc::new(|error| error.to_string());
         return Ok(Dialled { stream: Box::new(stream), local: memory::LOCAL, peer: memory::PEER, words });
     }
-    let servers = shared.servers();
     let mut reasons = Vec::new();
-    for _ in 0..servers.len() {
-        // Move on before trying: when the caller gives up during a dial, its next one begins with the next server.
-        let at = shared.first_server.fetch_add(1, Ordering::Relaxed) % servers.len();
-        let Some(server) = servers.get(at) else { break };
-        match reach(shared, server).await {
-            Ok(dialled) => {
-                shared.first_server.store(at, Ordering::Relaxed);
-                return Ok(dialled);
-            }
+    for server in shared.candidates() {
+        shared.trying(server.address);
+        match reach(shared, &server).await {
+            Ok(dialled) => return Ok(dialled),
             Err(why) => {
                 tracing::debug!(server = %server.name, address = %server.address, %why, "no connection to this server");
                 reasons.push(why);
@@ -130,22 +123,15 @@ pub(super) async fn listen(shared: Arc<Shared>) {
             }
             told = Some(why);
         }
-        tokio::time::sleep_until(super::now() + LISTEN_AGAIN).await;
+        tokio::time::sleep_until(super::now() + shared.settings.connections.listen_again).await;
     }
 }
 
 /// Listens until the actor is gone; the error is for a person.
 async fn listen_once(shared: &Arc<Shared>) -> Result<ActorGone, String> {
     let Some(address) = shared.settings.listen else { return Ok(ActorGone) };
-    let acceptor = match (shared.settings.kind, &shared.settings.tls) {
-        (TransportKind::Tls, Some(identity)) => {
-            let servers = shared.servers();
-            let names = servers.iter().map(|server| server.name.as_str());
-            Some(identity.acceptor(names).map_err(|error| error.to_string())?)
-        }
-        (TransportKind::Tls, None) => return Err("a TLS listener needs a certificate of its own".to_owned()),
-        (TransportKind::Tcp | TransportKind::Udp, _) => None,
-    };
+    // Whether it could work is known before anybody connects.
+    acceptor(shared)?;
     let why = |error: io::Error| format!("listen on {address}: {}", plain(&error));
     let listener = TcpListener::bind(address).await.map_err(why)?;
     let local = listener.local_addr().map_err(why)?;
@@ -159,12 +145,27 @@ async fn listen_once(shared: &Arc<Shared>) -> Result<ActorGone, String> {
                     tracing::debug!(%peer, %error, "the connection ended before it was accepted");
                     continue;
                 }
-                admit(shared, stream, peer, acceptor.clone());
+                let acceptor = acceptor(shared)?;
+                admit(shared, stream, peer, acceptor);
             }
             Err(error) => {
                 tracing::warn!(%local, %error, "a connection could not be accepted");
                 tokio::time::sleep_until(super::now() + ACCEPT_AGAIN).await;
             }
+        }
+    }
+}
+
+/// For one more connection: its peer is checked against the names that the pool's servers have now. Nothing is shared
+/// between the connections, so that no resumed session avoids the check.
+fn acceptor(shared: &Shared) -> Result<Option<TlsAcceptor>, String> {
+    match (shared.settings.kind, &shared.settings.tls) {
+        (TransportKind::Tcp | TransportKind::Udp, _) => Ok(None),
+        (TransportKind::Tls, None) => Err("a TLS listener needs a certificate of its own".to_owned()),
+        (TransportKind::Tls, Some(identity)) => {
+            let servers = shared.servers();
+            let names = servers.iter().map(|server| server.name.as_str());
+            identity.acceptor(names).map(Some).map_err(|error| error.to_string())
         }
     }
 }
@@ -177,7 +178,9 @@ where
     let place = match shared.admission.admit(peer.ip()) {
         Ok(place) => place,
         Err(reason) => {
-            tracing::warn!(%peer, %reason, "a connection was turned away");
+            if let Some(refused) = shared.refusals.count() {
+                tracing::warn!(%peer, %reason, refused, "a connection was turned away");
+            }
             return;
         }
     };
@@ -193,14 +196,17 @@ where
                 let words: Words = Arc::new(move |error| in_words(error, &peer.to_string(), &expected));
                 let handshake = timeout(shared.settings.connections.handshake, acceptor.accept(stream));
                 let Some(result) = token.run_until_cancelled(handshake).await else { return };
-                match result {
-                    Ok(Ok(stream)) => (Box::new(stream), words),
-                    Ok(Err(error)) => {
-                        tracing::warn!(%peer, why = words(&error), "a TLS connection was refused");
-                        return;
-                    }
-                    Err(_) => {
-                        tracing::warn!(%peer, "a TLS handshake took too long");
+                let why = match result {
+                    Ok(Ok(stream)) => Ok(stream),
+                    Ok(Err(error)) => Err(words(&error)),
+                    Err(_) => Err("the handshake took too long".to_owned()),
+                };
+                match why {
+                    Ok(stream) => (Box::new(stream), words),
+                    Err(why) => {
+                        if let Some(refused) = shared.refusals.count() {
+                            tracing::warn!(%peer, why, refused, "a TLS connection was refused");
+                        }
                         return;
                     }
                 }

@@ -77,6 +77,9 @@ impl fmt::Debug for TlsIdentity {
     }
 }
 
+/// The content of a PEM file, and what the operator calls it.
+type Pem<'a> = (&'a [u8], &'a str);
+
 const CERTIFICATE: &str = "the certificate";
 const PRIVATE_KEY: &str = "the private key";
 const TRUSTED: &str = "the trusted certificates";
@@ -115,8 +118,8 @@ impl TlsIdentity {
     }
 
     fn build(
-        own: Option<((&[u8], &str), (&[u8], &str))>,
-        (trusted, trusted_path): (&[u8], &str),
+        own: Option<(Pem<'_>, Pem<'_>)>,
+        (trusted, trusted_path): Pem<'_>,
         peer_names: &[String],
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
@@ -261,6 +264,9 @@ fn explain_certificate(fault: &CertificateError, peer: &str, expected: &[String]
             };
             format!("{certificate} is not valid for {}; {names}{wildcard}", either(expected))
         }
+        CertificateError::NotValidForName => {
+            format!("{certificate} cannot be checked: no name of a server of the pool is known yet")
+        }
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("{certificate} expired at {}", moment(*not_after))
         }
@@ -310,4 +316,45 @@ fn either(names: &[String]) -> String {
 fn moment(time: UnixTime) -> String {
     let moment = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
     moment.map_or_else(|| "the end of time".to_owned(), |moment| humantime::format_rfc3339_seconds(moment).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_handshake_is_told_in_words_of_an_operator() {
+        let names = ["pool.example.test".to_owned(), "fe1.example.test".to_owned()];
+        let peer = "192.0.2.2:49152";
+        let cases = [
+            (
+                rustls::Error::NoCertificatesPresented,
+                "192.0.2.2:49152 showed no certificate of its own, and only pool.example.test or fe1.example.test may connect",
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::NotValidForName),
+                "the certificate of 192.0.2.2:49152 cannot be checked: no name of a server of the pool is known yet",
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                    expected: server_name("pool.example.test").expect("a name"),
+                    presented: vec!["a.example.test".to_owned(), "b.example.test".to_owned()],
+                }),
+                "the certificate of 192.0.2.2:49152 is not valid for pool.example.test or fe1.example.test; \
+                 it names a.example.test, b.example.test",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+                "192.0.2.2:49152 refused the connection: it does not know the authority that issued our certificate",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+                "192.0.2.2:49152 refused the connection: no version or cipher suite of TLS in common: \
+                 TLS 1.2 or 1.3 with ECDHE is needed",
+            ),
+        ];
+        for (error, words) in cases {
+            assert_eq!(explain(&error, peer, &names), words);
+        }
+    }
 }

@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::admission::Budget;
+use super::admission::{Budget, Rarely};
 use super::connection::{Ending, FlowWriter, Outgoing, answer_in_passing};
 use super::stream::plain;
 use super::{ActorGone, Server, Shared, TransportEvent, lock, network_failure};
@@ -36,24 +36,23 @@ pub(super) async fn run(shared: Arc<Shared>, number: u64, token: CancellationTok
 }
 
 async fn open(shared: &Shared) -> Result<(UdpSocket, SocketAddr, SocketAddr), Failure> {
-    let servers = shared.servers();
-    let at = shared.first_server.load(Ordering::Relaxed).checked_rem(servers.len()).unwrap_or(0);
-    let Some(Server { address: server, .. }) = servers.get(at) else {
+    let Some(Server { address: server, .. }) = shared.candidates().into_iter().next() else {
         return Err(network_failure("the pool has no server to send to"));
     };
+    shared.trying(server);
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let listen = shared.settings.listen.unwrap_or(SocketAddr::new(any, 0));
     let why = |error: io::Error| network_failure(format!("use UDP on {listen}: {}", plain(&error)));
     let socket = UdpSocket::bind(listen).await.map_err(why)?;
-    tell_of_refusals(&socket, *server).map_err(why)?;
+    tell_of_refusals(&socket, server).map_err(why)?;
     if let Err(error) = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER) {
         tracing::debug!(%error, "the receive buffer keeps its size");
     }
     let mut local = socket.local_addr().map_err(why)?;
     if local.ip().is_unspecified() {
-        local.set_ip(source_towards(*server).await.map_err(why)?);
+        local.set_ip(source_towards(server).await.map_err(why)?);
     }
-    Ok((socket, local, *server))
+    Ok((socket, local, server))
 }
 
 /// The address of this machine from which datagrams to the server leave.
@@ -117,24 +116,26 @@ struct Peers<'a> {
     server: SocketAddr,
     pool: BTreeSet<IpAddr>,
     flows: BTreeMap<SocketAddr, FlowId>,
-    strangers: u64,
+    heard: bool,
+    strangers: Rarely,
 }
 
 impl<'a> Peers<'a> {
     fn new(shared: &'a Shared, server: SocketAddr, writer: FlowWriter) -> Self {
         let pool = shared.servers().iter().map(|server| server.address.ip()).chain([server.ip()]).collect();
-        Self { shared, writer, server, pool, flows: BTreeMap::new(), strangers: 0 }
+        Self { shared, writer, server, pool, flows: BTreeMap::new(), heard: false, strangers: Rarely::default() }
     }
 
     /// The flow of a peer with its writer; `None` for a stranger.
     fn flow(&mut self, from: SocketAddr) -> Option<(FlowId, FlowWriter)> {
         if from == self.server {
+            if !std::mem::replace(&mut self.heard, true) {
+                self.shared.heard(from);
+            }
             return Some((FlowId::PRIMARY, self.writer.clone()));
         }
         if !self.pool.contains(&from.ip()) {
-            self.strangers += 1;
-            if self.strangers.is_power_of_two() {
-                let datagrams = self.strangers;
+            if let Some(datagrams) = self.strangers.count() {
                 tracing::warn!(%from, datagrams, "datagrams that did not come from the pool were dropped");
             }
             return None;
