@@ -1,0 +1,12 @@
+//! The subscriber against a scripted notifier, in virtual time.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
+
+mod challenges;
+mod dialogs;
+mod failures;
+mod lifetimes;
+mod losses;
+mod misbehaviour;
+mod notifier;
+mod properties;
+mod requests;
