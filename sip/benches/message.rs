@@ -19,7 +19,7 @@ fn notify() -> Bytes {
          entity=\"sip:user1@domain.com\">\n<tuple id=\"t1\"><status><basic>open</basic></status>\
          <contact priority=\"0.8\">sip:user1@192.0.2.33:5060</contact></tuple>\n<dm:person id=\"p1\"><rpid:activities>\
          <rpid:on-the-phone/></rpid:activities><dm:note>{}</dm:note></dm:person>\n</presence>\n",
-        "On the phone with a customer. ".repeat(9)
+        "On the phone with a customer. ".repeat(13)
     );
     let head = format!(
         "NOTIFY sip:app@192.0.2.1:6120;transport=tls SIP/2.0\r\n\
