@@ -1,3 +1,45 @@
-//! Stub.
+//! Who talks to whom: the actors of the presence provider, and the sockets beside them.
+//!
+//! ```text
+//! System (one arbiter for all actors; sockets and TLS are tokio tasks beside it)
+//! +- Router, Throttle                 actix Supervisor
+//! +- Source: attendant, pstn, ucma    one endpoint actor per source, parent of its agents
+//! |    +- Agent per URI               dies -> ChildDown -> created again within its budget
+//! |    +- ucma: LocalEndpoint         application, user; actix Supervisor: loss = restart of the same value
+//! +- Transport                        tokio tasks with a cancellation token
+//!
+//! UCC --Subscribe--> Router --rules--> Source --Watch--> Agent
+//!                                                        | TakeToken -> Throttle -> Granted
+//!                                                        v
+//!                                     LocalEndpoint --> Subscriber (pure) --> Transport --> pool
+//!                                                        ^                                   |
+//!          UCC <--PresenceEvent-- Agent <--Feed----------+<----------- 200, NOTIFY ----------+
+//! ```
+//!
+//! A [`Provider`] is the whole tree behind one handle; a UCC actor gets a [`UccClient`] from it and handles
+//! [`PresenceEvent`]. The logic is in the pure crates: an actor here is a machine, its addresses and one timer.
 
+mod agent;
+mod clock;
+mod entropy;
+mod local_endpoint;
+mod messages;
+mod pool_lookup;
+mod provider;
+mod router;
+mod setup;
+mod sources;
+mod supervise;
+mod throttle;
 pub mod transport;
+mod ucc;
+mod views;
+mod watchers;
+
+pub use clock::{now, time_of_day};
+pub use messages::{PresenceEvent, Push, PushRefused, Revive};
+pub use provider::Provider;
+pub use setup::{EndpointSetup, Pool, Setup};
+pub use throttle::ThrottleView;
+pub use ucc::{DEFAULT_OUTBOX, UccClient, UccId};
+pub use views::{AgentView, EndpointView, ProviderView, SourceView};

@@ -1,0 +1,183 @@
+//! The actor that knows which UCC wants which agent, and which source serves it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use actix::{Actor, Context, Handler, MessageResult, Recipient, ResponseFuture, Supervised};
+use presence_core::{AgentUri, Considered, Selection, SourceKind, SourceRules, Verdict};
+
+use crate::messages::{
+    CallEnded, CallStarted, Drain, Leave, PresenceEvent, Push, PushRefused, Subscribe, Unsubscribe, Unwatch, Watch,
+};
+use crate::supervise::Escalation;
+use crate::ucc::{UccHandle, UccId, log_source};
+
+/// What the router can ask of a source.
+#[derive(Clone)]
+pub(crate) struct SourceHandle {
+    pub(crate) kind: SourceKind,
+    pub(crate) watch: Recipient<Watch>,
+    pub(crate) unwatch: Recipient<Unwatch>,
+    pub(crate) leave: Recipient<Leave>,
+    pub(crate) drain: Recipient<Drain>,
+}
+
+/// What one UCC wants.
+struct Interest {
+    handle: Arc<UccHandle>,
+    agents: BTreeSet<AgentUri>,
+}
+
+/// Applies the match rules to every subscription, and lets go what a UCC wanted when the UCC is gone.
+pub(crate) struct Router {
+    pub(crate) rules: SourceRules,
+    pub(crate) sources: Vec<SourceHandle>,
+    pub(crate) calls: Option<(Recipient<CallStarted>, Recipient<CallEnded>)>,
+    pub(crate) push: Option<Recipient<Push>>,
+    pub(crate) escalation: Escalation,
+    uccs: BTreeMap<UccId, Interest>,
+}
+
+impl Router {
+    pub(crate) const fn new(rules: SourceRules, sources: Vec<SourceHandle>, escalation: Escalation) -> Self {
+        Self { rules, sources, calls: None, push: None, escalation, uccs: BTreeMap::new() }
+    }
+
+    fn source(&self, uri: &AgentUri) -> Option<&SourceHandle> {
+        let kind = self.rules.select(uri).source?;
+        self.sources.iter().find(|source| source.kind == kind)
+    }
+}
+
+/// Why no source takes an agent, source by source.
+fn reasons(selection: &Selection) -> Arc<str> {
+    let reason = |considered: &Considered| match &considered.verdict {
+        Verdict::Disabled => format!("{} is not enabled", considered.source),
+        Verdict::NoMatch { why } => format!("{}: {why}", considered.source),
+        Verdict::Matched { .. } | Verdict::Taken(_) | Verdict::NotReached => String::new(),
+    };
+    let reasons: Vec<_> = selection.considered.iter().map(reason).filter(|reason| !reason.is_empty()).collect();
+    reasons.join("; ").into()
+}
+
+impl Actor for Router {
+    type Context = Context<Self>;
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.escalation.escalate_a_panic("router");
+    }
+}
+
+impl Supervised for Router {}
+
+impl Handler<Subscribe> for Router {
+    type Result = ();
+
+    fn handle(&mut self, message: Subscribe, _: &mut Self::Context) {
+        let Subscribe { ucc, uri } = message;
+        match self.source(&uri) {
+            Some(source) => {
+                log_source(&ucc, &uri, source.kind);
+                source.watch.do_send(Watch { ucc: Arc::clone(&ucc), uri: uri.clone() });
+                self.uccs
+                    .entry(ucc.id())
+                    .or_insert_with(|| Interest { handle: ucc, agents: BTreeSet::new() })
+                    .agents
+                    .insert(uri);
+            }
+            None => {
+                let why = reasons(&self.rules.select(&uri));
+                tracing::warn!(logger = %ucc.name(), uri = %uri, why = %why, "no presence source serves the agent");
+                ucc.post(PresenceEvent::Unserved { uri, why });
+            }
+        }
+    }
+}
+
+impl Handler<Unsubscribe> for Router {
+    type Result = ();
+
+    fn handle(&mut self, message: Unsubscribe, _: &mut Self::Context) {
+        let known = self.uccs.get_mut(&message.ucc).is_some_and(|interest| interest.agents.remove(&message.uri));
+        if known && let Some(source) = self.source(&message.uri) {
+            source.unwatch.do_send(Unwatch { ucc: message.ucc, uri: message.uri });
+        }
+    }
+}
+
+impl Handler<Leave> for Router {
+    type Result = ();
+
+    fn handle(&mut self, message: Leave, _: &mut Self::Context) {
+        if let Some(interest) = self.uccs.remove(&message.ucc) {
+            interest.handle.retire();
+            for uri in interest.agents {
+                if let Some(source) = self.source(&uri) {
+                    source.unwatch.do_send(Unwatch { ucc: message.ucc, uri });
+                }
+            }
+        }
+        for source in &self.sources {
+            source.leave.do_send(message);
+        }
+    }
+}
+
+impl Handler<CallStarted> for Router {
+    type Result = ();
+
+    fn handle(&mut self, message: CallStarted, _: &mut Self::Context) {
+        if let Some((started, _)) = &self.calls {
+            started.do_send(message);
+        }
+    }
+}
+
+impl Handler<CallEnded> for Router {
+    type Result = ();
+
+    fn handle(&mut self, message: CallEnded, _: &mut Self::Context) {
+        if let Some((_, ended)) = &self.calls {
+            ended.do_send(message);
+        }
+    }
+}
+
+impl Handler<Push> for Router {
+    type Result = ResponseFuture<Result<(), PushRefused>>;
+
+    fn handle(&mut self, message: Push, _: &mut Self::Context) -> Self::Result {
+        let attendant = self.rules.select(&message.uri).source == Some(SourceKind::Attendant);
+        let push = self.push.clone().filter(|_| attendant);
+        Box::pin(async move {
+            match push {
+                _ if message.time_to_live.is_zero() => Err(PushRefused::NoTimeToLive),
+                Some(push) => push.send(message).await.unwrap_or(Err(PushRefused::ShuttingDown)),
+                None => Err(PushRefused::NotAttendant(message.uri)),
+            }
+        })
+    }
+}
+
+impl Handler<Drain> for Router {
+    type Result = ();
+
+    fn handle(&mut self, message: Drain, _: &mut Self::Context) {
+        for source in &self.sources {
+            source.drain.do_send(message.clone());
+        }
+    }
+}
+
+/// How many UCCs there are.
+#[derive(actix::Message)]
+#[rtype(result = "usize")]
+pub(crate) struct CountUccs;
+
+impl Handler<CountUccs> for Router {
+    type Result = MessageResult<CountUccs>;
+
+    fn handle(&mut self, _: CountUccs, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.uccs.len())
+    }
+}

@@ -1,0 +1,114 @@
+//! What the tree of actors is built from. `src/assemble.rs` makes it from Config.xml.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use presence_core::{AgentUri, EndpointKind, EndpointPolicy, RetryPolicy, SourceRules};
+use presence_sip::{Credentials, Limits, Timers, TransportKind};
+
+use crate::transport::{MemoryNetwork, TlsIdentity};
+use crate::ucc::DEFAULT_OUTBOX;
+
+/// Where an endpoint's pool is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// At this name or address; without a port the name is looked up as an SRV domain first, then on the default port.
+    Address {
+        /// A fully qualified name, an IPv4 address or an IPv6 address in brackets.
+        host: String,
+        /// The port, when it was given.
+        port: Option<u16>,
+    },
+    /// By the SRV and address records of this SIP domain, in the documented order.
+    Discover {
+        /// The domain of the endpoint's URI.
+        domain: String,
+    },
+}
+
+/// One local endpoint: an identity of ours at a pool.
+#[derive(Clone, Debug)]
+pub struct EndpointSetup {
+    /// Application or user endpoint.
+    pub kind: EndpointKind,
+    /// Its identity, the From of all its requests.
+    pub uri: AgentUri,
+    /// Its pool.
+    pub pool: Pool,
+    /// How it speaks to the pool.
+    pub transport: TransportKind,
+    /// Where it listens for connections of the pool; none: the pool answers on our own connection.
+    pub listen: Option<SocketAddr>,
+    /// Certificates, for TLS.
+    pub tls: Option<TlsIdentity>,
+    /// What it answers a digest challenge with.
+    pub credentials: Option<Credentials>,
+    /// How long a subscription is asked for.
+    pub expires: Duration,
+    /// The timers of RFC 3261.
+    pub timers: Timers,
+    /// When it probes its pool.
+    pub policy: EndpointPolicy,
+    /// What it accepts from the wire.
+    pub limits: Limits,
+    /// A network in memory instead of sockets, for tests.
+    pub memory: Option<Arc<MemoryNetwork>>,
+}
+
+impl EndpointSetup {
+    /// An endpoint with the usual timers and limits, without listener, certificates and credentials.
+    #[must_use]
+    pub fn new(kind: EndpointKind, uri: AgentUri, pool: Pool, transport: TransportKind) -> Self {
+        Self {
+            kind,
+            uri,
+            pool,
+            transport,
+            listen: None,
+            tls: None,
+            credentials: None,
+            expires: Duration::from_secs(3600),
+            timers: Timers::default(),
+            policy: EndpointPolicy::default(),
+            limits: Limits::default(),
+            memory: None,
+        }
+    }
+}
+
+/// What the provider is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// MaxPresenceSubscriptionsPerSecond.
+    pub subscriptions_per_second: NonZeroU32,
+    /// FailedPresenceSubscriptionsResubscribeDelay and MaxFailedPresenceSubscriptionsResubscribeDelay.
+    pub retry: RetryPolicy,
+    /// MaxFailedPresenceSubscriptionsPerUri; 0 is no limit.
+    pub max_failures: u32,
+    /// Which source serves which agent.
+    pub rules: SourceRules,
+    /// The local endpoints of UcmaPresenceSource: the application endpoint, and perhaps the user endpoint.
+    pub endpoints: Vec<EndpointSetup>,
+    /// How many events wait for a slow UCC before it has lagged.
+    pub outbox: usize,
+}
+
+impl Setup {
+    /// The seed's defaults: 15 per second, 900 s doubling to 28,800 s, 3 failures.
+    ///
+    /// # Panics
+    /// Never: the defaults are valid.
+    #[must_use]
+    pub fn new(rules: SourceRules, endpoints: Vec<EndpointSetup>) -> Self {
+        Self {
+            subscriptions_per_second: NonZeroU32::new(15).expect("15 is not zero"),
+            retry: RetryPolicy::default(),
+            max_failures: 3,
+            rules,
+            endpoints,
+            outbox: DEFAULT_OUTBOX,
+        }
+    }
+}

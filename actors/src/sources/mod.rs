@@ -1,0 +1,238 @@
+//! The sources: one actor each, parent of its agents.
+
+mod attendant;
+mod children;
+mod pstn;
+mod ucma;
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use actix::{
+    Actor, Addr, AsyncContext, Context, Handler, ResponseFuture, SpawnHandle, Supervised, Supervisor,
+};
+use presence_core::{AgentUri, SourceKind, SubscriptionMemory};
+
+pub(crate) use attendant::Attendant;
+use children::Children;
+pub(crate) use pstn::Pstn;
+pub(crate) use ucma::{PanicEndpoint, Ucma};
+
+use crate::agent::{AgentContext, Life};
+use crate::clock;
+use crate::messages::{AgentIdle, ChildDown, Done, Drain, Leave, PanicNow, Unwatch, Watch};
+use crate::router::SourceHandle;
+use crate::supervise::Escalation;
+use crate::throttle::Throttle;
+use crate::ucc::UccId;
+use crate::views::{ObserveAgent, ObserveSource, SourceView};
+
+/// What makes one source different from another.
+pub(crate) trait Serves: Unpin + Sized + 'static {
+    /// Which source it is.
+    const KIND: SourceKind;
+
+    /// The life cycle of a new agent, or of one that is created again with what it remembered.
+    fn life(&self, now: Instant, uri: &AgentUri, memory: Option<SubscriptionMemory>) -> Life;
+
+    /// The source's actor runs.
+    fn started(_source: &mut Source<Self>, _ctx: &mut Context<Source<Self>>) {}
+
+    /// A UCC is gone.
+    fn left(_source: &mut Source<Self>, _ucc: UccId) {}
+
+    /// All agents have left the wire.
+    fn drained(_source: &mut Source<Self>, _done: &Done) {}
+
+    /// What the source's own parts look like.
+    fn observe(&self) -> ResponseFuture<Vec<crate::views::EndpointView>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+}
+
+/// The actor of one source: parent of the agents that it serves.
+pub(crate) struct Source<S: Serves> {
+    serves: S,
+    children: Children,
+    shared: Arc<AgentContext>,
+    escalation: Escalation,
+    draining: Option<Done>,
+    timer: Option<SpawnHandle>,
+}
+
+impl<S: Serves> Source<S> {
+    /// Starts the actor of a source.
+    pub(crate) fn launch(serves: S, throttle: Option<Addr<Throttle>>, escalation: Escalation) -> Addr<Self> {
+        Supervisor::start(move |ctx: &mut Context<Self>| {
+            let shared = AgentContext {
+                throttle,
+                endpoints: Mutex::new(Vec::new()),
+                idle: ctx.address().recipient(),
+                down: ctx.address().recipient(),
+            };
+            Self {
+                serves,
+                children: Children::new(S::KIND),
+                shared: Arc::new(shared),
+                escalation,
+                draining: None,
+                timer: None,
+            }
+        })
+    }
+
+    /// What the router may ask of it.
+    pub(crate) fn handle(address: &Addr<Self>) -> SourceHandle {
+        SourceHandle {
+            kind: S::KIND,
+            watch: address.clone().recipient(),
+            unwatch: address.clone().recipient(),
+            leave: address.clone().recipient(),
+            drain: address.clone().recipient(),
+        }
+    }
+
+    /// The agent of `uri`, created when it is not there.
+    fn ensure(&mut self, uri: &AgentUri) -> Option<&Addr<crate::agent::Agent>> {
+        let serves = &self.serves;
+        self.children.ensure(uri, &self.shared, |memory| serves.life(clock::now(), uri, memory))
+    }
+
+    fn rearm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = self.children.next_release().map(|at| {
+            ctx.run_later(clock::until(at), |source, ctx| {
+                source.timer = None;
+                let now = clock::now();
+                while let Some(uri) = source.children.released(now) {
+                    let serves = &source.serves;
+                    source.children.create_again(&uri, &source.shared, |memory| serves.life(now, &uri, memory));
+                }
+                source.rearm(ctx);
+            })
+        });
+    }
+
+    fn check_drained(&mut self) {
+        if self.children.len() == 0
+            && let Some(done) = self.draining.take()
+        {
+            S::drained(self, &done);
+        }
+    }
+}
+
+impl<S: Serves> Actor for Source<S> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        S::started(self, ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.escalation.escalate_a_panic(S::KIND.element());
+    }
+}
+
+impl<S: Serves> Supervised for Source<S> {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.timer = None;
+    }
+}
+
+impl<S: Serves> Handler<Watch> for Source<S> {
+    type Result = ();
+
+    fn handle(&mut self, message: Watch, _: &mut Self::Context) {
+        if self.draining.is_some() {
+            return;
+        }
+        let uri = message.uri.clone();
+        self.ensure(&uri);
+        self.children.watch(message);
+    }
+}
+
+impl<S: Serves> Handler<Unwatch> for Source<S> {
+    type Result = ();
+
+    fn handle(&mut self, message: Unwatch, _: &mut Self::Context) {
+        self.children.unwatch(message);
+    }
+}
+
+impl<S: Serves> Handler<Leave> for Source<S> {
+    type Result = ();
+
+    fn handle(&mut self, message: Leave, _: &mut Self::Context) {
+        S::left(self, message.ucc);
+    }
+}
+
+impl<S: Serves> Handler<AgentIdle> for Source<S> {
+    type Result = ();
+
+    fn handle(&mut self, message: AgentIdle, _: &mut Self::Context) {
+        self.children.idle(&message);
+        self.check_drained();
+    }
+}
+
+impl<S: Serves> Handler<ChildDown<AgentUri>> for Source<S> {
+    type Result = ();
+
+    fn handle(&mut self, message: ChildDown<AgentUri>, ctx: &mut Self::Context) {
+        let (now, serves) = (clock::now(), &self.serves);
+        self.children.down(now, &message, &self.shared, |memory| serves.life(now, &message.child, memory));
+        self.rearm(ctx);
+    }
+}
+
+impl<S: Serves> Handler<Drain> for Source<S> {
+    type Result = ();
+
+    fn handle(&mut self, message: Drain, _: &mut Self::Context) {
+        self.draining = Some(message.done);
+        self.children.let_go();
+        self.check_drained();
+    }
+}
+
+impl<S: Serves> Handler<ObserveSource> for Source<S> {
+    type Result = ResponseFuture<SourceView>;
+
+    fn handle(&mut self, _: ObserveSource, _: &mut Self::Context) -> Self::Result {
+        let addresses: Vec<_> = self.children.addresses().cloned().collect();
+        let (endpoints, restarts) = (self.serves.observe(), self.children.restarts());
+        Box::pin(async move {
+            let mut agents = Vec::with_capacity(addresses.len());
+            for address in addresses {
+                if let Ok(view) = address.send(ObserveAgent).await {
+                    agents.push(view);
+                }
+            }
+            SourceView { kind: S::KIND, agents, endpoints: endpoints.await, restarts }
+        })
+    }
+}
+
+/// Has the actor of one agent panic, for tests and drills of the supervision. True when there is such an agent.
+#[derive(actix::Message)]
+#[rtype(result = "bool")]
+pub(crate) struct PanicAgent(pub(crate) AgentUri);
+
+impl<S: Serves> Handler<PanicAgent> for Source<S> {
+    type Result = bool;
+
+    fn handle(&mut self, message: PanicAgent, _: &mut Self::Context) -> Self::Result {
+        match self.children.get(&message.0) {
+            Some(agent) => {
+                agent.do_send(PanicNow);
+                true
+            }
+            None => false,
+        }
+    }
+}

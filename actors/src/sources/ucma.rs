@@ -1,0 +1,187 @@
+//! UcmaPresenceSource: subscriptions at Skype for Business pools and RFC 3856 presence servers.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use actix::{Addr, AsyncContext, Context, Handler, ResponseFuture};
+use presence_core::{
+    AgentUri, EndpointKind, EndpointSet, RestartBudget, SourceKind, Subscription, SubscriptionInput,
+    SubscriptionMemory, SubscriptionPolicy,
+};
+
+use super::{Serves, Source};
+use crate::agent::Life;
+use crate::clock;
+use crate::local_endpoint::LocalEndpoint;
+use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointUp, Feed, PanicNow, Revive};
+use crate::setup::EndpointSetup;
+use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
+use crate::views::{EndpointView, ObserveEndpoint};
+
+/// One local endpoint, as its parent keeps it.
+struct EndpointChild {
+    setup: EndpointSetup,
+    address: Option<Addr<LocalEndpoint>>,
+    incarnation: u32,
+    budget: RestartBudget,
+}
+
+/// The application endpoint and perhaps the user endpoint, and which of them can serve.
+pub(crate) struct Ucma {
+    policy: Arc<SubscriptionPolicy>,
+    endpoints: Vec<EndpointChild>,
+    up: EndpointSet,
+}
+
+impl Ucma {
+    pub(crate) fn new(policy: SubscriptionPolicy, endpoints: Vec<EndpointSetup>) -> Self {
+        let endpoints = endpoints
+            .into_iter()
+            .map(|setup| EndpointChild {
+                setup,
+                address: None,
+                incarnation: 0,
+                budget: RestartBudget::new(ENDPOINT_RESTARTS, ENDPOINT_WINDOW),
+            })
+            .collect();
+        Self { policy: Arc::new(policy), endpoints, up: EndpointSet::EMPTY }
+    }
+}
+
+impl Serves for Ucma {
+    const KIND: SourceKind = SourceKind::Ucma;
+
+    fn life(&self, now: Instant, uri: &AgentUri, memory: Option<SubscriptionMemory>) -> Life {
+        let mut machine = Subscription::new(now, uri.clone(), Arc::clone(&self.policy), memory);
+        for kind in self.up.iter() {
+            machine.handle(now, SubscriptionInput::EndpointUp(kind));
+        }
+        Life::Subscribed(machine)
+    }
+
+    fn started(source: &mut Source<Self>, ctx: &mut Context<Source<Self>>) {
+        for index in 0..source.serves.endpoints.len() {
+            source.start_endpoint(index, ctx);
+        }
+    }
+
+    fn drained(source: &mut Source<Self>, done: &Done) {
+        for endpoint in &source.serves.endpoints {
+            if let Some(address) = &endpoint.address {
+                address.do_send(Drain { done: done.clone() });
+            }
+        }
+    }
+
+    fn observe(&self) -> ResponseFuture<Vec<EndpointView>> {
+        let addresses: Vec<_> = self.endpoints.iter().filter_map(|endpoint| endpoint.address.clone()).collect();
+        Box::pin(async move {
+            let mut views = Vec::with_capacity(addresses.len());
+            for address in addresses {
+                if let Ok(view) = address.send(ObserveEndpoint).await {
+                    views.push(view);
+                }
+            }
+            views
+        })
+    }
+}
+
+impl Source<Ucma> {
+    /// Starts the endpoint at this place of the list, and has the agents use it from now on.
+    fn start_endpoint(&mut self, index: usize, ctx: &mut Context<Self>) {
+        let Some(endpoint) = self.serves.endpoints.get_mut(index) else { return };
+        endpoint.incarnation += 1;
+        let kind = endpoint.setup.kind;
+        let address = LocalEndpoint::launch(endpoint.setup.clone(), endpoint.incarnation, ctx.address());
+        endpoint.address = Some(address.clone());
+        let mut shared = self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|(known, _)| *known != kind);
+        shared.push((kind, address));
+    }
+
+    fn feed_all(&self, input: &SubscriptionInput) {
+        for agent in self.children.addresses() {
+            agent.do_send(Feed(input.clone()));
+        }
+    }
+
+    fn lost(&mut self, kind: EndpointKind) {
+        self.serves.up.remove(kind);
+        self.feed_all(&SubscriptionInput::EndpointLost(kind));
+    }
+}
+
+impl Handler<EndpointUp> for Source<Ucma> {
+    type Result = ();
+
+    fn handle(&mut self, message: EndpointUp, _: &mut Context<Self>) {
+        self.serves.up.insert(message.kind);
+        tracing::info!(logger = "PresenceProvider", agents = self.children.len(), "the {} is up", message.kind);
+        self.feed_all(&SubscriptionInput::EndpointUp(message.kind));
+    }
+}
+
+impl Handler<EndpointLost> for Source<Ucma> {
+    type Result = ();
+
+    fn handle(&mut self, message: EndpointLost, _: &mut Context<Self>) {
+        tracing::warn!(logger = "PresenceProvider", failure = %message.failure, agents = self.children.len(),
+            "the {} is lost; its agents keep their last value as stale", message.kind);
+        self.lost(message.kind);
+    }
+}
+
+impl Handler<ChildDown<EndpointKind>> for Source<Ucma> {
+    type Result = ();
+
+    fn handle(&mut self, message: ChildDown<EndpointKind>, ctx: &mut Context<Self>) {
+        let position = self.serves.endpoints.iter().position(|endpoint| endpoint.setup.kind == message.child);
+        let Some((index, endpoint)) = position.and_then(|i| self.serves.endpoints.get_mut(i).map(|e| (i, e))) else {
+            return;
+        };
+        if endpoint.incarnation != message.incarnation {
+            return;
+        }
+        if endpoint.budget.allow(clock::now()) {
+            tracing::error!(logger = "PresenceProvider", "the {} died of a bug; it is created again", message.child);
+            self.children.count_restart();
+            self.lost(message.child);
+            self.start_endpoint(index, ctx);
+        } else {
+            self.escalation.escalate(&format!("the {} keeps dying", message.child));
+        }
+    }
+}
+
+impl Handler<Revive> for Source<Ucma> {
+    type Result = usize;
+
+    fn handle(&mut self, message: Revive, _: &mut Context<Self>) -> Self::Result {
+        let wanted = |uri: &AgentUri| message.uri.as_ref().is_none_or(|only| only == uri);
+        let agents = self.children.abandoned().filter(|(uri, _)| wanted(uri)).map(|(_, agent)| {
+            agent.do_send(Feed(SubscriptionInput::Revive));
+        });
+        agents.count()
+    }
+}
+
+/// Has a local endpoint panic, for tests and drills of the supervision.
+#[derive(actix::Message)]
+#[rtype(result = "bool")]
+pub(crate) struct PanicEndpoint(pub(crate) EndpointKind);
+
+impl Handler<PanicEndpoint> for Source<Ucma> {
+    type Result = bool;
+
+    fn handle(&mut self, message: PanicEndpoint, _: &mut Context<Self>) -> Self::Result {
+        let endpoint = self.serves.endpoints.iter().find(|endpoint| endpoint.setup.kind == message.0);
+        match endpoint.and_then(|endpoint| endpoint.address.as_ref()) {
+            Some(address) => {
+                address.do_send(PanicNow);
+                true
+            }
+            None => false,
+        }
+    }
+}

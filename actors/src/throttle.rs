@@ -1,0 +1,113 @@
+//! The actor that metes out the right to be put on the wire.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, SpawnHandle, Supervised};
+use presence_core::{AgentUri, Throttle as Machine, Ticket};
+
+use crate::agent::Agent;
+use crate::clock;
+use crate::messages::{CancelToken, Granted, TakeToken};
+use crate::supervise::Escalation;
+
+/// Grants tokens at the configured rate: the machine, and the agents that wait.
+pub(crate) struct Throttle {
+    machine: Machine<(AgentUri, Ticket)>,
+    waiting: BTreeMap<(AgentUri, Ticket), Addr<Agent>>,
+    granted: u64,
+    escalation: Escalation,
+    timer: Option<SpawnHandle>,
+}
+
+/// What waits for tokens, for people.
+#[derive(Clone, Debug, Default)]
+pub struct ThrottleView {
+    /// How many agents wait for a token.
+    pub waiting: usize,
+    /// How many tokens have been granted since the start.
+    pub granted: u64,
+    /// When the last one that waits now will have its token.
+    pub predicted_end: Option<Instant>,
+}
+
+#[derive(Message)]
+#[rtype(result = "ThrottleView")]
+pub(crate) struct ObserveThrottle;
+
+impl Throttle {
+    pub(crate) const fn new(machine: Machine<(AgentUri, Ticket)>, escalation: Escalation) -> Self {
+        Self { machine, waiting: BTreeMap::new(), granted: 0, escalation, timer: None }
+    }
+
+    fn drive(&mut self, ctx: &mut Context<Self>) {
+        while let Some(key) = self.machine.poll_granted() {
+            if let Some(agent) = self.waiting.remove(&key) {
+                self.granted += 1;
+                agent.do_send(Granted { ticket: key.1 });
+            }
+        }
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = self.machine.poll_timeout().map(|deadline| {
+            ctx.run_later(clock::until(deadline), |actor, ctx| {
+                actor.timer = None;
+                actor.machine.handle_timeout(clock::now());
+                actor.drive(ctx);
+            })
+        });
+    }
+}
+
+impl Actor for Throttle {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.drive(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.escalation.escalate_a_panic("throttle");
+    }
+}
+
+impl Supervised for Throttle {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.timer = None;
+    }
+}
+
+impl Handler<TakeToken> for Throttle {
+    type Result = ();
+
+    fn handle(&mut self, message: TakeToken, ctx: &mut Self::Context) {
+        let key = (message.uri, message.ticket);
+        self.waiting.insert(key.clone(), message.agent);
+        self.machine.request(clock::now(), key, message.class);
+        self.drive(ctx);
+    }
+}
+
+impl Handler<CancelToken> for Throttle {
+    type Result = ();
+
+    fn handle(&mut self, message: CancelToken, ctx: &mut Self::Context) {
+        let key = (message.uri, message.ticket);
+        self.waiting.remove(&key);
+        self.machine.cancel(clock::now(), &key);
+        self.drive(ctx);
+    }
+}
+
+impl Handler<ObserveThrottle> for Throttle {
+    type Result = MessageResult<ObserveThrottle>;
+
+    fn handle(&mut self, _: ObserveThrottle, _: &mut Self::Context) -> Self::Result {
+        MessageResult(ThrottleView {
+            waiting: self.machine.waiting(),
+            granted: self.granted,
+            predicted_end: self.machine.predicted_end(clock::now()),
+        })
+    }
+}

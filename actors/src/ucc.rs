@@ -1,0 +1,263 @@
+//! The client that a UCC holds, and the way its events take.
+//!
+//! An event goes straight into the UCC actor's mailbox while that has room. When it is full, events wait in an outbox
+//! that a task empties at the UCC's own pace; when the outbox is full too, the UCC has lagged: what waits collapses to
+//! the present value of each agent concerned. An agent never waits for a UCC, and one UCC never delays another.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::dev::SendError;
+use actix::{Addr, Recipient};
+use presence_core::log_text::{EventLine, SubscribeLine};
+use presence_core::{AgentUri, SourceKind};
+use tokio::sync::Notify;
+
+use crate::messages::{CallEnded, CallStarted, Leave, PresenceEvent, Subscribe, Unsubscribe};
+use crate::router::Router;
+
+/// How many events wait for a slow UCC, one by one and in order, before it has lagged.
+pub const DEFAULT_OUTBOX: usize = 1024;
+
+/// Which UCC: a number that is never used again in the life of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UccId(pub(crate) u32);
+
+/// One UCC, as the agents that it watches know it.
+pub(crate) struct UccHandle {
+    id: UccId,
+    name: Arc<str>,
+    recipient: Recipient<PresenceEvent>,
+    outbox: Mutex<Outbox>,
+    wake: Notify,
+    gone: AtomicBool,
+}
+
+/// What waits for a UCC whose mailbox is full.
+struct Outbox {
+    capacity: usize,
+    /// True from the first event that found no room until the task has handed over the last one.
+    busy: bool,
+    waiting: Waiting,
+}
+
+enum Waiting {
+    /// Every event, in order.
+    InOrder(VecDeque<PresenceEvent>),
+    /// The UCC has lagged: the last event of each agent, and how many changes were dropped since it was last told.
+    Collapsed { missed: u64, last: BTreeMap<AgentUri, PresenceEvent> },
+}
+
+impl Outbox {
+    fn push(&mut self, event: PresenceEvent) {
+        match &mut self.waiting {
+            Waiting::InOrder(queue) if queue.len() < self.capacity => queue.push_back(event),
+            Waiting::InOrder(queue) => {
+                let mut collapsed = Waiting::Collapsed { missed: 0, last: BTreeMap::new() };
+                for earlier in std::mem::take(queue).into_iter().chain([event]) {
+                    collapsed.collapse(earlier);
+                }
+                self.waiting = collapsed;
+            }
+            Waiting::Collapsed { .. } => self.waiting.collapse(event),
+        }
+    }
+
+    fn pop(&mut self) -> Option<PresenceEvent> {
+        match &mut self.waiting {
+            Waiting::InOrder(queue) => queue.pop_front(),
+            Waiting::Collapsed { missed, .. } if *missed > 0 => {
+                Some(PresenceEvent::Lagged { missed: std::mem::take(missed) })
+            }
+            Waiting::Collapsed { last, .. } => {
+                let first = last.pop_first().map(|(_, event)| event);
+                if last.is_empty() {
+                    self.waiting = Waiting::InOrder(VecDeque::new());
+                }
+                first
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// Keeps `event` as the last one of its agent; what it replaces was missed.
+    fn collapse(&mut self, event: PresenceEvent) {
+        let Self::Collapsed { missed, last } = self else { return };
+        let Some(uri) = event.uri().cloned() else { return };
+        match last.get_mut(&uri) {
+            None => {
+                last.insert(uri, event);
+            }
+            Some(earlier) => {
+                *missed += 1;
+                *earlier = match event {
+                    PresenceEvent::Changed(change) => PresenceEvent::Current {
+                        uri,
+                        presence: Arc::clone(&change.new),
+                        sequence: change.sequence,
+                    },
+                    other => other,
+                };
+            }
+        }
+    }
+}
+
+impl UccHandle {
+    pub(crate) fn new(id: UccId, name: &str, recipient: Recipient<PresenceEvent>, capacity: usize) -> Arc<Self> {
+        let outbox =
+            Outbox { capacity: capacity.max(1), busy: false, waiting: Waiting::InOrder(VecDeque::new()) };
+        Arc::new(Self {
+            id,
+            name: name.into(),
+            recipient,
+            outbox: Mutex::new(outbox),
+            wake: Notify::new(),
+            gone: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) const fn id(&self) -> UccId {
+        self.id
+    }
+
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// True once the UCC's actor is no more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// The UCC has left: nothing more goes to it, and its task ends.
+    pub(crate) fn retire(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Hands an event over, or has it wait; never blocks. False when the UCC is gone.
+    pub(crate) fn post(&self, event: PresenceEvent) -> bool {
+        if self.is_gone() {
+            return false;
+        }
+        self.log(&event);
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let event = if outbox.busy {
+            event
+        } else {
+            match self.recipient.try_send(event) {
+                Ok(()) => return true,
+                Err(SendError::Full(event)) => event,
+                Err(SendError::Closed(_)) => {
+                    self.retire();
+                    return false;
+                }
+            }
+        };
+        outbox.busy = true;
+        outbox.push(event);
+        drop(outbox);
+        self.wake.notify_one();
+        true
+    }
+
+    /// Hands over what waits, at the UCC's pace, until the UCC is gone.
+    pub(crate) async fn deliver(self: Arc<Self>, router: Addr<Router>) {
+        loop {
+            let event = {
+                let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+                let event = outbox.pop();
+                outbox.busy = event.is_some();
+                event
+            };
+            let Some(event) = event else {
+                if self.is_gone() || !self.recipient.connected() {
+                    break;
+                }
+                self.wake.notified().await;
+                continue;
+            };
+            if let PresenceEvent::Lagged { missed } = event {
+                tracing::warn!(logger = %self.name, missed, "the UCC is too slow for its presence changes; some were dropped, the present values follow");
+            }
+            if self.recipient.send(event).await.is_err_and(|error| matches!(error, actix::MailboxError::Closed)) && !self.recipient.connected() {
+                break;
+            }
+        }
+        self.gone.store(true, Ordering::Relaxed);
+        tracing::info!(logger = %self.name, "the UCC is gone; what only it watched is let go");
+        router.do_send(Leave { ucc: self.id });
+    }
+
+    /// The documented line of a presence change, as the UCC receives it (seed, "Logging").
+    fn log(&self, event: &PresenceEvent) {
+        if let PresenceEvent::Changed(change) = event
+            && change.changes_status()
+        {
+            tracing::info!(logger = %self.name, "{}", EventLine(change));
+        }
+    }
+}
+
+impl fmt::Debug for UccHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UCC {} ({})", self.name, self.id.0)
+    }
+}
+
+/// What a UCC actor holds to say whose presence it wants and which calls it has.
+///
+/// Dropping it ends everything that the UCC wanted; so does the end of the UCC's actor.
+pub struct UccClient {
+    handle: Arc<UccHandle>,
+    router: Addr<Router>,
+}
+
+impl UccClient {
+    pub(crate) const fn new(handle: Arc<UccHandle>, router: Addr<Router>) -> Self {
+        Self { handle, router }
+    }
+
+    /// The name of the UCC.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.handle.name()
+    }
+
+    /// Wants an agent. The first event of the agent is its present value, or an explicit pending, or why no source
+    /// serves it; then every change follows, in order. Wanting an agent again answers with its present value again.
+    pub fn subscribe(&self, uri: AgentUri) {
+        tracing::info!(logger = %self.handle.name, "{}", SubscribeLine(&uri));
+        self.router.do_send(Subscribe { ucc: Arc::clone(&self.handle), uri });
+    }
+
+    /// No longer wants an agent.
+    pub fn unsubscribe(&self, uri: &AgentUri) {
+        self.router.do_send(Unsubscribe { ucc: self.handle.id, uri: uri.clone() });
+    }
+
+    /// Says that a call with a PSTN agent began. A call that is said twice counts once.
+    pub fn call_started(&self, line: &AgentUri, call: &str) {
+        self.router.do_send(CallStarted { ucc: self.handle.id, line: line.clone(), call: call.into() });
+    }
+
+    /// Says that a call with a PSTN agent ended.
+    pub fn call_ended(&self, line: &AgentUri, call: &str) {
+        self.router.do_send(CallEnded { ucc: self.handle.id, line: line.clone(), call: call.into() });
+    }
+}
+
+impl Drop for UccClient {
+    fn drop(&mut self) {
+        self.router.do_send(Leave { ucc: self.handle.id });
+    }
+}
+
+/// The source that serves an agent, for a log line.
+pub(crate) fn log_source(ucc: &UccHandle, uri: &AgentUri, source: SourceKind) {
+    tracing::debug!(logger = %ucc.name, uri = %uri, source = %source, "source chosen");
+}

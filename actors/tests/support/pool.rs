@@ -1,0 +1,156 @@
+//! The simulated presence server at the other end of a network in memory.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use presence_actors::transport::memory::{self, MemoryPool};
+use presence_sip::{Frame, Framer, Limits};
+use presence_simulator::{ConnectionId, Counters, Effect, PresenceServer, ServerSettings, Wire};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
+use tokio::sync::{Notify, mpsc};
+
+use super::agent;
+
+/// A presence server in memory and in virtual time.
+#[derive(Clone)]
+pub(crate) struct VirtualPool {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    machine: RefCell<PresenceServer>,
+    writers: RefCell<BTreeMap<ConnectionId, mpsc::UnboundedSender<Bytes>>>,
+    online: RefCell<bool>,
+    changed: Notify,
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl VirtualPool {
+    pub(crate) fn start(agents: usize, side: MemoryPool) -> Self {
+        let settings = ServerSettings {
+            seed: 1,
+            agents: (1..=agents).map(agent).collect(),
+            change_interval: None,
+            address: memory::PEER,
+            digest: None,
+        };
+        let pool = Self {
+            shared: Rc::new(Shared {
+                machine: RefCell::new(PresenceServer::new(now(), settings)),
+                writers: RefCell::default(),
+                online: RefCell::new(true),
+                changed: Notify::new(),
+            }),
+        };
+        actix_rt::spawn(accept(Rc::clone(&pool.shared), side));
+        actix_rt::spawn(keep_time(Rc::clone(&pool.shared)));
+        pool
+    }
+
+    /// Does something with the server, and sends what comes of it.
+    pub(crate) fn with<T>(&self, then: impl FnOnce(&mut PresenceServer, Instant) -> T) -> T {
+        let result = then(&mut self.shared.machine.borrow_mut(), now());
+        self.shared.flush();
+        self.shared.changed.notify_one();
+        result
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.shared.machine.borrow().counters()
+    }
+
+    /// Closes every connection; while it is offline new ones are closed at once.
+    pub(crate) fn set_online(&self, online: bool) {
+        *self.shared.online.borrow_mut() = online;
+        if !online {
+            self.drop_connections();
+        }
+    }
+
+    pub(crate) fn drop_connections(&self) {
+        let gone: Vec<ConnectionId> = std::mem::take(&mut *self.shared.writers.borrow_mut()).into_keys().collect();
+        for connection in gone {
+            self.shared.machine.borrow_mut().connection_lost(connection);
+        }
+    }
+}
+
+impl Shared {
+    fn flush(&self) {
+        let mut machine = self.machine.borrow_mut();
+        while let Some(Effect::Transmit { connection, bytes }) = machine.poll_effect() {
+            if let Some(writer) = self.writers.borrow().get(&connection) {
+                let _closed = writer.send(bytes);
+            }
+        }
+    }
+}
+
+async fn accept(shared: Rc<Shared>, mut side: MemoryPool) {
+    let mut next = 0;
+    while let Some(stream) = side.accept().await {
+        if !*shared.online.borrow() {
+            continue;
+        }
+        next += 1;
+        let connection = ConnectionId(next);
+        let (reader, mut writer) = tokio::io::split(stream);
+        let (queue, mut queued) = mpsc::unbounded_channel::<Bytes>();
+        shared.machine.borrow_mut().connected(connection, Wire::Tcp);
+        shared.writers.borrow_mut().insert(connection, queue);
+        actix_rt::spawn(async move {
+            while let Some(bytes) = queued.recv().await {
+                if writer.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
+            let _closed = writer.shutdown().await;
+        });
+        actix_rt::spawn(read(Rc::clone(&shared), connection, reader));
+    }
+}
+
+async fn read(shared: Rc<Shared>, connection: ConnectionId, mut reader: ReadHalf<DuplexStream>) {
+    let mut framer = Framer::new(Limits::default());
+    let mut buffer = vec![0; 65_536];
+    while let Ok(length @ 1..) = reader.read(&mut buffer).await {
+        if !shared.writers.borrow().contains_key(&connection) {
+            return;
+        }
+        framer.push(&buffer[..length]);
+        while let Ok(Some(frame)) = framer.next_frame() {
+            if let Frame::Message(message) = frame {
+                shared.machine.borrow_mut().receive(now(), connection, &message);
+            }
+        }
+        shared.flush();
+        shared.changed.notify_one();
+    }
+    if shared.writers.borrow_mut().remove(&connection).is_some() {
+        shared.machine.borrow_mut().connection_lost(connection);
+    }
+}
+
+async fn keep_time(shared: Rc<Shared>) {
+    loop {
+        let deadline = shared.machine.borrow().poll_timeout().map(|(at, _)| at);
+        match deadline {
+            Some(at) => {
+                tokio::select! {
+                    biased;
+                    () = shared.changed.notified() => continue,
+                    () = tokio::time::sleep_until(at.into()) => {}
+                }
+                shared.machine.borrow_mut().handle_timeout(now());
+                shared.flush();
+            }
+            None => shared.changed.notified().await,
+        }
+    }
+}
