@@ -1,7 +1,12 @@
 //! What a NOTIFY costs: bytes to message to dialog to 200 bytes, and its document alone.
 //!
 //! `cargo bench -p presence-sip --bench notify`
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a benchmark may panic, and begins now"
+)]
 
 use std::time::Instant;
 

@@ -167,6 +167,7 @@ impl Unreachable {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test begins now")]
 mod tests {
     use super::*;
 

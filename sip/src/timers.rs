@@ -97,6 +97,7 @@ impl<K: Ord + Copy> Deadlines<K> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test begins now")]
 mod tests {
     use super::*;
 

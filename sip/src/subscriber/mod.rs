@@ -41,9 +41,10 @@ use probe::{Probe, Suspect};
 /// Contract: after every call drain [`Subscriber::poll_effect`], then arm one timer for [`Subscriber::poll_timeout`]
 /// and call [`Subscriber::handle_timeout`] when it has come; a call too many changes nothing. Whoever calls
 /// [`Subscriber::subscribe`], [`Subscriber::refresh`] or [`Subscriber::unsubscribe`] holds a token of the throttle;
-/// repairs of such a request (a challenge, a longer lifetime, fewer headers) need none. For every attempt exactly one
-/// of `Failed` and `Ended` comes at the end, unless it is forgotten; `Failed` means that the dialog is gone, except
-/// for [`FailureKind::Endpoint`], after which it may still be there and is refreshed by the next `subscribe`.
+/// repairs of such a request (a challenge, a longer lifetime, fewer headers) need none. Every attempt ends with one of
+/// `Failed` and `Ended`, unless it is forgotten or another attempt takes its dialog over; `Failed` means that the dialog
+/// is gone, except for [`FailureKind::Endpoint`], after which it may still be there and is refreshed by the next
+/// `subscribe`.
 pub struct Subscriber {
     config: SubscriberConfig,
     limits: DocumentLimits,
@@ -151,19 +152,22 @@ impl Subscriber {
         }
     }
 
-    /// Ends the dialog of this attempt; [`SubscriberEffect::Ended`] follows after 10 s at the latest (36 s where the
+    /// Ends the dialog of this attempt; [`SubscriberEffect::Ended`] follows after 10 s at the latest (42 s where the
     /// pool has not yet said anything to the SUBSCRIBE), at once where there is no such dialog.
     pub fn unsubscribe(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
         let found = self.book.by_uri(uri).and_then(|key| self.book.get(key).map(|dialog| (key, dialog)));
         match found {
             Some((key, dialog)) if dialog.attempt == attempt => {
+                let (named, waits) = (dialog.remote_tag.is_some(), dialog.awaits_answer());
                 self.book.retire(key);
-                match self.book.get(key).map(|dialog| dialog.remote_tag.is_some()) {
-                    Some(true) => self.close(now, key, "not wanted any more"),
-                    Some(false) | None => {
+                match (named, waits) {
+                    (true, _) => self.close(now, key, "not wanted any more"),
+                    (false, true) => {
                         self.book.enter(key, DialogState::Leaving, "not wanted any more");
                         self.book.rearm(key);
                     }
+                    // Accepted by a notifier without a tag: nothing can be said in such a dialog.
+                    (false, false) => self.end(key),
                 }
             }
             Some(_) | None => {

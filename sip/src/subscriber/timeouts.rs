@@ -30,7 +30,7 @@ impl Subscriber {
         match dialog.state {
             DialogState::Closing { until } if until <= now => self.end(key),
             DialogState::Closing { .. } => {}
-            DialogState::Leaving if silent => self.end(key),
+            DialogState::Leaving if silent || expired => self.end(key),
             DialogState::Leaving => {}
             DialogState::Opening | DialogState::Accepted | DialogState::Live | DialogState::Doubtful if silent => {
                 let why = "no NOTIFY followed the SUBSCRIBE (timer N)";

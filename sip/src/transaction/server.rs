@@ -1,6 +1,7 @@
 //! Requests that were answered, so that copies of them get the same answer and nothing else.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::message::Message;
@@ -19,9 +20,9 @@ use super::MAGIC;
 /// The oldest are forgotten when there are more than [`CAPACITY`].
 #[derive(Debug)]
 pub(crate) struct AnsweredRequests {
-    codes: HashMap<Box<str>, u16>,
+    codes: HashMap<Arc<str>, u16>,
     /// In the order of their end, as all last equally long.
-    order: VecDeque<(Instant, Box<str>)>,
+    order: VecDeque<(Instant, Arc<str>)>,
     lifetime: Duration,
 }
 
@@ -39,8 +40,8 @@ impl AnsweredRequests {
     }
 
     pub(crate) fn remember(&mut self, now: Instant, request: &Message, code: u16) {
-        let key: Box<str> = key(request).into();
-        if self.codes.insert(key.clone(), code).is_none() {
+        let key: Arc<str> = key(request).into();
+        if self.codes.insert(Arc::clone(&key), code).is_none() {
             self.order.push_back((now + self.lifetime, key));
         }
         if self.order.len() > CAPACITY {
@@ -95,6 +96,7 @@ fn key(request: &Message) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test begins now")]
 mod tests {
     use super::*;
     use crate::Limits;

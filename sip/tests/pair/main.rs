@@ -1,5 +1,5 @@
 //! The subscriber against a scripted notifier, in virtual time.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "a test may panic, and begins now")]
 
 mod challenges;
 mod dialogs;

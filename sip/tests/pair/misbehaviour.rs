@@ -285,3 +285,24 @@ fn an_answer_goes_back_on_the_flow_of_its_request() {
     assert_eq!((flow, answer.status()), (FlowId(7), Some(200)));
     assert!(matches!(pair.tell(), SubscriberEffect::Notified { uri, .. } if uri == user()));
 }
+
+#[test]
+fn a_200_without_a_tag_makes_no_dialog_but_the_notify_does() {
+    let accepted = |pair: &mut Pair| {
+        let subscribe = pair.subscribe(ONE);
+        pair.reply(&subscribe, 204, &["To: <sip:user1@domain.com>"]);
+        assert!(matches!(pair.tell(), SubscriberEffect::Accepted { .. }));
+        subscribe
+    };
+    let mut pair = Pair::tcp();
+    accepted(&mut pair);
+    pair.unsubscribe(ONE);
+    pair.silent();
+    assert_eq!(pair.tell(), SubscriberEffect::Ended { uri: user(), attempt: ONE });
+    pair.pass(seconds(4000));
+    pair.quiet();
+    let mut pair = Pair::tcp();
+    let subscribe = accepted(&mut pair);
+    assert_eq!(pair.notify(&Notify::of(&subscribe)), 200);
+    assert_eq!(pair.refresh(ONE).to().unwrap().tag(), Some("n1"));
+}

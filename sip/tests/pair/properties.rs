@@ -180,7 +180,7 @@ proptest! {
                 4 => pair.subscriber.transport_lost(pair.now),
                 5 => pair.pass(seconds(u64::from(which) * 7)),
                 6 => pair.pass(Duration::from_millis(400)),
-                7 | 8 | 9 => if let Some(request) = requests.iter().rev().nth(which as usize) {
+                7..=9 => if let Some(request) = requests.iter().rev().nth(which as usize) {
                     let code = [200, 481, 503][(what - 7) as usize];
                     pair.receive(&reply(request, code, &["Contact: <sip:p.example>"]));
                 },
