@@ -9,6 +9,10 @@ use crate::{EndedBy, EndpointKind, Failure, FailureKind, Status};
 impl Subscription {
     pub(super) fn accepted(&mut self, now: Instant, expires: Duration) {
         if expires.is_zero() {
+            if let (Some(via), Some(attempt)) = (self.state.via(), self.state.attempt()) {
+                // The endpoint may think that it has a dialog.
+                self.leave_behind(via, attempt);
+            }
             let detail = "accepted for no time at all";
             self.failed(now, Failure::new(FailureKind::Dialog, EndedBy::Peer, detail));
             return;

@@ -60,10 +60,6 @@ impl Subscription {
                 self.leave_behind(via, attempt);
                 self.enter_idle(now, "no answer, and nobody wants it");
             }
-            State::Releasing { dialog, ticket } if dialog.has_expired(now) => {
-                self.cancel_token(ticket);
-                self.enter_idle(now, "expired before it was ended");
-            }
             State::Unsubscribing { answer_by, .. } if answer_by <= now => self.ended(now),
             // Nothing is due.
             State::Idle

@@ -146,10 +146,13 @@ impl State {
             | Self::Withdrawing { answer_by, .. }
             | Self::Unsubscribing { answer_by, .. } => Some((answer_by, Deadline::Answer)),
             Self::Active(dialog) => dialog.next(),
-            Self::Releasing { dialog, .. } => dialog.expires_at.map(|end| (end, Deadline::Expiry)),
-            Self::Idle | Self::WaitingForEndpoint { retry_at: None } | Self::AwaitingToken { .. } | Self::Abandoned => {
-                None
-            }
+            // A dialog that runs out while it waits to be ended is ended all the same: a refresh whose answer is late
+            // may have prolonged it.
+            Self::Releasing { .. }
+            | Self::Idle
+            | Self::WaitingForEndpoint { retry_at: None }
+            | Self::AwaitingToken { .. }
+            | Self::Abandoned => None,
         }
     }
 

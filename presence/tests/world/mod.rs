@@ -1,0 +1,352 @@
+//! A pool with two endpoints and a throttle around one subscription machine, which may do anything at any time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use presence_core::{
+    Attempt, Availability, Deadline, EndedBy, EndpointKind, EndpointSet, Failure, FailureKind, Freshness, Presence,
+    RetryPolicy, Status, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionPolicy, SubscriptionState,
+    Ticket, TokenClass,
+};
+use proptest::prelude::*;
+
+pub const FIRST: Duration = Duration::from_secs(10);
+pub const MAX: Duration = Duration::from_secs(1_000);
+
+/// Something that happens. Numbers choose among what is there at that moment.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Wanted,
+    Unwanted,
+    Up(EndpointKind),
+    Lost(EndpointKind),
+    Grant(usize),
+    GrantCancelled(usize),
+    Accept(usize, u64),
+    Notify(usize, i32, Option<u64>),
+    Fail(usize, FailureKind, Option<u64>),
+    EndUnsubscribed(usize),
+    StaleAnswer(u32),
+    Wait(u64),
+    WaitForDeadline,
+    Revive,
+}
+
+pub fn event() -> impl Strategy<Value = Event> {
+    let endpoint = prop_oneof![Just(EndpointKind::Application), Just(EndpointKind::User)];
+    let kind = prop_oneof![
+        Just(FailureKind::Transient),
+        Just(FailureKind::NotFound),
+        Just(FailureKind::Forbidden),
+        Just(FailureKind::Dialog),
+        Just(FailureKind::Invariant),
+        Just(FailureKind::Endpoint)
+    ];
+    let availability = prop_oneof![Just(-1), Just(3_500), Just(6_500), Just(18_500)];
+    prop_oneof![
+        3 => Just(Event::Wanted),
+        2 => Just(Event::Unwanted),
+        3 => endpoint.clone().prop_map(Event::Up),
+        2 => endpoint.prop_map(Event::Lost),
+        8 => (0..4_usize).prop_map(Event::Grant),
+        1 => (0..4_usize).prop_map(Event::GrantCancelled),
+        6 => (0..3_usize, 0..4_000_u64).prop_map(|(which, expires)| Event::Accept(which, expires)),
+        4 => (0..3_usize, availability, prop::option::of(0..4_000_u64))
+            .prop_map(|(which, availability, expires)| Event::Notify(which, availability, expires)),
+        4 => (0..3_usize, kind, prop::option::of(1..5_000_u64))
+            .prop_map(|(which, kind, retry_after)| Event::Fail(which, kind, retry_after)),
+        3 => (0..3_usize).prop_map(Event::EndUnsubscribed),
+        1 => (0..12_u32).prop_map(Event::StaleAnswer),
+        2 => (0..4_000_u64).prop_map(Event::Wait),
+        4 => Just(Event::WaitForDeadline),
+        1 => Just(Event::Revive),
+    ]
+}
+
+/// The world and what it remembers in order to judge the machine.
+pub struct World {
+    pub machine: Subscription,
+    now: Instant,
+    wanted: bool,
+    up: EndpointSet,
+    tickets: BTreeMap<Ticket, TokenClass>,
+    cancelled: Vec<Ticket>,
+    /// What the pool holds: by endpoint and number, every dialog that was asked for and not seen to end.
+    dialogs: BTreeSet<(EndpointKind, Attempt)>,
+    unsubscribed: Vec<Attempt>,
+    published: Option<Arc<Presence>>,
+    sequence: u64,
+    longest_asked: Duration,
+    is_invariant: bool,
+    pub was_abandoned: bool,
+}
+
+#[allow(clippy::disallowed_methods, reason = "an instant to count from; the tests only add to it")]
+pub fn start() -> Instant {
+    Instant::now()
+}
+
+impl World {
+    pub fn new(max_failures: u32) -> Self {
+        let now = start();
+        let retry = RetryPolicy::try_new(FIRST, MAX).expect("valid");
+        let endpoints = EndpointKind::ALL.into_iter().collect();
+        let policy = Arc::new(SubscriptionPolicy { retry, max_failures, endpoints });
+        let uri = "sip:user1@domain.com".parse().expect("valid");
+        Self {
+            machine: Subscription::new(now, uri, policy, None),
+            now,
+            wanted: false,
+            up: EndpointSet::EMPTY,
+            tickets: BTreeMap::new(),
+            cancelled: Vec::new(),
+            dialogs: BTreeSet::new(),
+            unsubscribed: Vec::new(),
+            published: None,
+            sequence: 0,
+            longest_asked: Duration::ZERO,
+            is_invariant: false,
+            was_abandoned: false,
+        }
+    }
+
+    pub fn step(&mut self, event: Event) {
+        match event {
+            Event::Wanted => {
+                self.wanted = true;
+                self.feed(SubscriptionInput::Wanted);
+            }
+            Event::Unwanted => {
+                self.wanted = false;
+                self.feed(SubscriptionInput::Unwanted);
+            }
+            Event::Up(endpoint) => {
+                self.up.insert(endpoint);
+                self.feed(SubscriptionInput::EndpointUp(endpoint));
+            }
+            Event::Lost(endpoint) => {
+                self.up.remove(endpoint);
+                self.feed(SubscriptionInput::EndpointLost(endpoint));
+            }
+            Event::Grant(which) => {
+                if let Some(&ticket) = self.tickets.keys().nth(which) {
+                    self.grant(ticket);
+                }
+            }
+            Event::GrantCancelled(which) => {
+                if let Some(&ticket) = self.cancelled.get(which) {
+                    assert_eq!(self.feed(SubscriptionInput::TokenGranted(ticket)), 0, "sent with a cancelled token");
+                }
+            }
+            Event::Accept(which, expires) => {
+                if let Some((_, attempt)) = self.reachable(which) {
+                    self.feed(SubscriptionInput::Accepted { attempt, expires: Duration::from_secs(expires) });
+                }
+            }
+            Event::Notify(which, availability, expires) => {
+                if let Some((_, attempt)) = self.reachable(which) {
+                    let status = Some(Status::of(Availability::new(availability)));
+                    let expires = expires.map(Duration::from_secs);
+                    self.feed(SubscriptionInput::Notified { attempt, status, expires });
+                }
+            }
+            Event::Fail(which, kind, retry_after) => self.fail(which, kind, retry_after),
+            Event::EndUnsubscribed(which) => {
+                if which < self.unsubscribed.len() {
+                    let attempt = self.unsubscribed.remove(which);
+                    self.feed(SubscriptionInput::Ended { attempt });
+                }
+            }
+            Event::StaleAnswer(number) => {
+                let attempt = Attempt(number);
+                if !self.dialogs.iter().any(|&(_, known)| known == attempt) && !self.unsubscribed.contains(&attempt) {
+                    let before = self.machine.view();
+                    self.feed(SubscriptionInput::Accepted { attempt, expires: FIRST });
+                    self.feed(SubscriptionInput::Notified { attempt, status: None, expires: None });
+                    assert_eq!(self.machine.view(), before);
+                }
+            }
+            Event::Wait(seconds) => self.wait_until(self.now + Duration::from_secs(seconds)),
+            Event::WaitForDeadline => {
+                if let Some((due, _)) = self.machine.poll_timeout() {
+                    self.wait_until(due.max(self.now));
+                }
+            }
+            Event::Revive => {
+                self.feed(SubscriptionInput::Revive);
+            }
+        }
+        self.judge_state();
+    }
+
+    /// Everything is well from now on: in the end there is exactly one dialog if it is wanted and none if not.
+    pub fn settle(&mut self) {
+        for endpoint in EndpointKind::ALL {
+            self.step(Event::Up(endpoint));
+        }
+        for _ in 0..50 {
+            while let Some((&ticket, _)) = self.tickets.iter().min_by_key(|&(ticket, class)| (class, ticket)) {
+                self.grant(ticket);
+            }
+            let reachable: Vec<_> = self.dialogs.iter().copied().collect();
+            for (_, attempt) in reachable {
+                self.feed(SubscriptionInput::Accepted { attempt, expires: Duration::from_secs(3_600) });
+                let status = Some(Status::of(Availability::ONLINE));
+                self.feed(SubscriptionInput::Notified { attempt, status, expires: None });
+            }
+            while let Some(attempt) = self.unsubscribed.pop() {
+                self.feed(SubscriptionInput::Ended { attempt });
+            }
+            match self.machine.view().state {
+                SubscriptionState::Active | SubscriptionState::Idle
+                    if self.tickets.is_empty() && self.unsubscribed.is_empty() =>
+                {
+                    break;
+                }
+                SubscriptionState::BackingOff | SubscriptionState::WaitingForEndpoint => {
+                    self.step(Event::WaitForDeadline);
+                }
+                SubscriptionState::Abandoned => self.step(Event::Revive),
+                _ => {}
+            }
+        }
+        let expected = if self.wanted { SubscriptionState::Active } else { SubscriptionState::Idle };
+        assert_eq!(self.machine.view().state, expected);
+        assert_eq!(self.dialogs.len(), usize::from(self.wanted), "dialogs at the pool: {:?}", self.dialogs);
+        assert!(self.wanted || self.machine.is_settled());
+        let freshness = if self.wanted { Freshness::Fresh } else { Freshness::Unknown };
+        assert_eq!(self.machine.presence().freshness, freshness);
+    }
+
+    fn reachable(&self, which: usize) -> Option<(EndpointKind, Attempt)> {
+        self.dialogs.iter().copied().filter(|(via, _)| self.up.contains(*via)).nth(which)
+    }
+
+    fn grant(&mut self, ticket: Ticket) {
+        self.tickets.remove(&ticket).expect("outstanding");
+        let sent = self.feed(SubscriptionInput::TokenGranted(ticket));
+        assert_eq!(sent, 1, "a token that was not cancelled puts exactly one message on the wire");
+    }
+
+    fn fail(&mut self, which: usize, kind: FailureKind, retry_after: Option<u64>) {
+        let Some((via, attempt)) = self.reachable(which) else { return };
+        let retry_after = retry_after.map(Duration::from_secs);
+        self.longest_asked = self.longest_asked.max(retry_after.unwrap_or_default());
+        if kind != FailureKind::Endpoint {
+            self.dialogs.remove(&(via, attempt));
+        }
+        self.is_invariant |= kind == FailureKind::Invariant;
+        let failure = Failure::new(kind, EndedBy::Peer, "test").with_retry_after(retry_after);
+        self.feed(SubscriptionInput::Failed { attempt, failure });
+    }
+
+    fn wait_until(&mut self, then: Instant) {
+        for _ in 0..10_000 {
+            let Some((due, _)) = self.machine.poll_timeout().filter(|&(due, _)| due <= then) else {
+                self.now = then;
+                return;
+            };
+            self.now = due.max(self.now);
+            self.machine.handle_timeout(self.now);
+            assert_eq!(self.perform(), 0, "sent without a token");
+            let next: Option<(Instant, Deadline)> = self.machine.poll_timeout();
+            assert!(next.is_none_or(|(due, _)| due > self.now), "it would be woken for ever");
+        }
+        panic!("it never comes to rest");
+    }
+
+    fn feed(&mut self, input: SubscriptionInput) -> usize {
+        let is_grant = matches!(input, SubscriptionInput::TokenGranted(_));
+        self.machine.handle(self.now, input);
+        let sent = self.perform();
+        assert!(is_grant || sent == 0, "sent without a token");
+        sent
+    }
+
+    /// Does what the machine wants, judging it; how many messages went on the wire.
+    fn perform(&mut self) -> usize {
+        let mut sent = 0;
+        while let Some(effect) = self.machine.poll_effect() {
+            match effect {
+                SubscriptionEffect::TakeToken { ticket, class } => {
+                    assert!(self.tickets.insert(ticket, class).is_none(), "a ticket is used twice");
+                }
+                SubscriptionEffect::CancelToken { ticket } => {
+                    assert!(self.tickets.remove(&ticket).is_some(), "cancelled without being asked for");
+                    self.cancelled.push(ticket);
+                }
+                SubscriptionEffect::Subscribe { via, attempt } => {
+                    sent += 1;
+                    self.judge_subscribe(via);
+                    self.dialogs.retain(|&(endpoint, _)| endpoint != via);
+                    self.dialogs.insert((via, attempt));
+                }
+                SubscriptionEffect::Refresh { via, attempt } => {
+                    sent += 1;
+                    assert!(self.up.contains(via), "refreshed through a lost endpoint");
+                    assert!(self.dialogs.contains(&(via, attempt)), "refreshed what is not there");
+                }
+                SubscriptionEffect::Unsubscribe { via, attempt } => {
+                    sent += 1;
+                    assert!(self.up.contains(via), "ended through a lost endpoint");
+                    self.dialogs.remove(&(via, attempt));
+                    self.unsubscribed.push(attempt);
+                }
+                SubscriptionEffect::Publish(change) => self.judge_change(&change),
+                SubscriptionEffect::Failed { failure, failures, retry_in, .. } => {
+                    self.judge_delay(&failure, failures, retry_in);
+                }
+                SubscriptionEffect::Abandoned(_) => self.was_abandoned = true,
+                SubscriptionEffect::Revived => {}
+            }
+        }
+        sent
+    }
+
+    /// Another dialog may only be there if it cannot be reached or its end is already asked for.
+    fn judge_subscribe(&self, via: EndpointKind) {
+        assert!(self.wanted, "subscribed although nobody wants it");
+        assert!(self.up.contains(via), "subscribed through a lost endpoint");
+        let is_ending = self.tickets.values().any(|&class| class == TokenClass::Release);
+        let is_second = self.dialogs.iter().any(|&(endpoint, _)| endpoint != via && self.up.contains(endpoint));
+        assert!(!is_second || is_ending, "two live subscriptions: {:?}", self.dialogs);
+    }
+
+    fn judge_change(&mut self, change: &presence_core::Change) {
+        assert_eq!(change.sequence, self.sequence + 1, "a gap");
+        assert_eq!(change.previous, self.published, "previous is not what was published last");
+        assert!(change.previous.as_ref() != Some(&change.new), "published without a difference");
+        self.sequence = change.sequence;
+        self.published = Some(Arc::clone(&change.new));
+        if change.new.freshness == Freshness::Unknown {
+            assert_eq!(change.new.status, Status::unknown(), "unknown must not look like anything else");
+        }
+        self.is_invariant = false;
+    }
+
+    fn judge_delay(&self, failure: &Failure, failures: u32, delay: Option<Duration>) {
+        let Some(delay) = delay else { return };
+        assert!(delay <= MAX.max(self.longest_asked), "{delay:?} after {failures}");
+        let is_asked = failure.retry_after.is_some_and(|asked| delay >= asked);
+        let is_rest = failure.kind == FailureKind::Endpoint && delay == Duration::from_secs(5);
+        assert!(delay >= FIRST || is_asked || is_rest, "{delay:?} after {failures}");
+    }
+
+    fn judge_state(&self) {
+        let view = self.machine.view();
+        let has_dialog = matches!(view.state, SubscriptionState::Active | SubscriptionState::Releasing);
+        if self.machine.presence().freshness == Freshness::Fresh {
+            assert!(has_dialog || self.is_invariant, "fresh in {:?}", view.state);
+        }
+        let is_unwanted_state = matches!(
+            view.state,
+            SubscriptionState::Idle | SubscriptionState::Withdrawing | SubscriptionState::Releasing
+        );
+        assert!(!(is_unwanted_state && self.wanted), "wanted and {:?}", view.state);
+        assert!(view.state != SubscriptionState::Active || self.wanted, "active and unwanted");
+        if let Some(via) = view.via {
+            assert!(self.up.contains(via), "{:?} through a lost endpoint", view.state);
+        }
+    }
+}
