@@ -31,7 +31,7 @@ pub(crate) struct Element<'a> {
     pub(crate) name: &'a str,
     pub(crate) name_span: Range<usize>,
     pub(crate) attributes: Vec<Attribute<'a>>,
-    pub(crate) children: Vec<Element<'a>>,
+    pub(crate) children: Vec<Self>,
     /// The first text inside it that is not blank.
     pub(crate) text: Option<Range<usize>>,
     /// True when its tag could not be read completely: nothing may be called missing then.

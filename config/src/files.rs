@@ -46,12 +46,10 @@ impl Settings {
     pub fn resolve_files(&mut self, lookup: &FileLookup) {
         let Some(ucma) = &mut self.ucma else { return };
         let pool = &mut ucma.pool;
-        for file in
-            [&mut pool.certificate, &mut pool.private_key, &mut pool.trusted_certificates, &mut pool.password_file]
-        {
-            if let Some(name) = file {
-                *name = lookup.resolve(name);
-            }
+        let files =
+            [&mut pool.certificate, &mut pool.private_key, &mut pool.trusted_certificates, &mut pool.password_file];
+        for name in files.into_iter().flatten() {
+            *name = lookup.resolve(name);
         }
     }
 

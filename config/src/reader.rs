@@ -35,6 +35,10 @@ pub(crate) fn read<'a>(text: &'a str, findings: &mut Findings) -> Document<'a> {
     let mut tree = TreeReader { text, findings, stack: Vec::new(), document: Document::default(), elements: 0 };
     let mut base = 0;
     'resume: loop {
+        // A fresh reader would swallow a byte order mark without counting it.
+        while text[base..].starts_with('\u{feff}') {
+            base += '\u{feff}'.len_utf8();
+        }
         let mut reader = Reader::from_str(&text[base..]);
         let config = reader.config_mut();
         config.check_end_names = false;

@@ -20,7 +20,8 @@ static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 });
 
 /// What is put into a file: what means something to XML or to us, and what no text has.
-const PIECES: [&[u8]; 33] = [
+const PIECES: [&[u8]; 34] = [
+    b"\xef\xbb\xbf",
     b"<",
     b">",
     b"/>",
@@ -114,7 +115,7 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_edit_of_a_file_makes_the_reader_panic(
@@ -173,11 +174,21 @@ fn bad_files_cost_no_more_time_than_good_ones() {
         "<a b=\"x y=",
         "\u{201c}=",
     ] {
-        let text = piece.repeat(300_000 / piece.len());
+        let text = piece.repeat(60_000 / piece.len());
         let document = format!("<config><PresenceProvider {text}");
         for bytes in [text.as_bytes(), document.as_bytes()] {
             let found = parse_bytes(bytes, "Config.xml").expect_err(piece);
             assert!(found.len() <= 101);
         }
     }
+}
+
+/// Found by the edits above: quick-xml leaves a byte order mark out of its count.
+#[test]
+fn a_byte_order_mark_in_the_middle_moves_no_place() {
+    let text = "<config>\n<\u{feff}<PresenceProvider/>\n</config>";
+    let found = parse_bytes(text.as_bytes(), "Config.xml").expect_err("refused");
+    assert_eq!((found[0].line, found[0].column), (2, 1), "{}", found[0]);
+    check(text.as_bytes()).unwrap();
+    check("<\u{feff}<".as_bytes()).unwrap();
 }
