@@ -11,12 +11,12 @@ use presence_core::{
 };
 use proptest::prelude::*;
 
-pub const FIRST: Duration = Duration::from_secs(10);
-pub const MAX: Duration = Duration::from_secs(1_000);
+pub(crate) const FIRST: Duration = Duration::from_secs(10);
+pub(crate) const MAX: Duration = Duration::from_secs(1_000);
 
 /// Something that happens. Numbers choose among what is there at that moment.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub(crate) enum Event {
     Wanted,
     Unwanted,
     Up(EndpointKind),
@@ -33,7 +33,7 @@ pub enum Event {
     Revive,
 }
 
-pub fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     let endpoint = prop_oneof![Just(EndpointKind::Application), Just(EndpointKind::User)];
     let kind = prop_oneof![
         Just(FailureKind::Transient),
@@ -65,8 +65,8 @@ pub fn event() -> impl Strategy<Value = Event> {
 }
 
 /// The world and what it remembers in order to judge the machine.
-pub struct World {
-    pub machine: Subscription,
+pub(crate) struct World {
+    pub(crate) machine: Subscription,
     now: Instant,
     wanted: bool,
     up: EndpointSet,
@@ -79,16 +79,16 @@ pub struct World {
     sequence: u64,
     longest_asked: Duration,
     is_invariant: bool,
-    pub was_abandoned: bool,
+    pub(crate) was_abandoned: bool,
 }
 
 #[allow(clippy::disallowed_methods, reason = "an instant to count from; the tests only add to it")]
-pub fn start() -> Instant {
+pub(crate) fn start() -> Instant {
     Instant::now()
 }
 
 impl World {
-    pub fn new(max_failures: u32) -> Self {
+    pub(crate) fn new(max_failures: u32) -> Self {
         let now = start();
         let retry = RetryPolicy::try_new(FIRST, MAX).expect("valid");
         let endpoints = EndpointKind::ALL.into_iter().collect();
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    pub fn step(&mut self, event: Event) {
+    pub(crate) fn step(&mut self, event: Event) {
         match event {
             Event::Wanted => {
                 self.wanted = true;
@@ -181,7 +181,7 @@ impl World {
     }
 
     /// Everything is well from now on: in the end there is exactly one dialog if it is wanted and none if not.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for endpoint in EndpointKind::ALL {
             self.step(Event::Up(endpoint));
         }
