@@ -8,5 +8,6 @@ mod lifetimes;
 mod losses;
 mod misbehaviour;
 mod notifier;
+mod oracle;
 mod properties;
 mod requests;

@@ -10,6 +10,8 @@ use presence_sip::{
     TransportKind, WireEvent,
 };
 
+use crate::oracle;
+
 /// A presence document that says `on-the-phone`.
 pub(crate) const BUSY: &str = r#"<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:user1@domain.com"
  xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:r="urn:ietf:params:xml:ns:pidf:rpid">
@@ -83,10 +85,11 @@ impl Pair {
         while let Some(effect) = self.subscriber.poll_effect() {
             match effect {
                 SubscriberEffect::Transmit { flow, bytes } => {
-                    let message = Message::parse(bytes, &Limits::default()).expect("what we print can be read");
+                    let message = Message::parse(bytes.clone(), &Limits::default()).expect("what we print can be read");
                     // A refusal copies what was wrong.
                     if message.status() != Some(400) {
                         assert_eq!(message.check(), Ok(()), "what we print is sane");
+                        oracle::agree(&bytes, &message);
                     }
                     self.sent.push_back((self.now, flow, message));
                 }
