@@ -124,9 +124,64 @@ fn the_three_examples_of_the_documentation_get_its_answers() {
 #[test]
 fn explain_says_which_rule_matched_and_why_the_earlier_sources_did_not() {
     let config = configured(EXAMPLES);
-    insta::assert_snapshot!(config.run(&["explain", "sip:Example@workstreampeople.com"]).stdout, @r"");
-    insta::assert_snapshot!(config.run(&["explain", "sip:example@anywhere.now"]).stdout, @r"");
-    insta::assert_snapshot!(config.run(&["explain", "--json", "tel:+31612345678"]).stdout, @r"");
+    insta::assert_snapshot!(config.run(&["explain", "sip:Example@workstreampeople.com"]).stdout, @r#"
+    sip:example@workstreampeople.com (written sip:Example@workstreampeople.com)
+      AttendantServiceSource  yes  rule 2, `workstreampeople\.com$`, matches
+                                   rule 1, `workstreampeople\.nl$`, does not match
+      PstnPresenceSource      -    not asked any more
+      MsGraphPresenceSource   -    not asked any more
+      UcmaPresenceSource      -    not asked any more
+    Result = The AttendantServiceSource is used
+    "#);
+    insta::assert_snapshot!(config.run(&["explain", "sip:example@anywhere.now"]).stdout, @r#"
+    sip:example@anywhere.now
+      AttendantServiceSource  no   none of its 2 patterns matches
+                                   rule 1, `workstreampeople\.nl$`, does not match
+                                   rule 2, `workstreampeople\.com$`, does not match
+      PstnPresenceSource      no   it is not an E.164 line URI (`tel:+` and digits)
+      MsGraphPresenceSource   off  it is not enabled
+      UcmaPresenceSource      yes  it takes every agent that no earlier source has taken
+    Result = The UcmaPresenceSource is used
+    "#);
+    insta::assert_snapshot!(config.run(&["explain", "--json", "tel:+31612345678"]).stdout, @r#"
+    {
+      "uri": "tel:+31612345678",
+      "original": "tel:+31612345678",
+      "source": "PstnPresenceSource",
+      "considered": [
+        {
+          "source": "AttendantServiceSource",
+          "verdict": "refused",
+          "unmatched": [
+            {
+              "number": 1,
+              "pattern": "workstreampeople\\.nl$"
+            },
+            {
+              "number": 2,
+              "pattern": "workstreampeople\\.com$"
+            }
+          ],
+          "why": "none of its 2 patterns matches"
+        },
+        {
+          "source": "PstnPresenceSource",
+          "verdict": "taken",
+          "why": "it is an E.164 line URI"
+        },
+        {
+          "source": "MsGraphPresenceSource",
+          "verdict": "not_reached",
+          "why": "not asked any more"
+        },
+        {
+          "source": "UcmaPresenceSource",
+          "verdict": "not_reached",
+          "why": "not asked any more"
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]
@@ -172,7 +227,37 @@ fn help_and_version_are_answers_and_help_shows_examples_and_exit_codes() {
 fn check_shows_the_effective_settings_the_defaults_and_the_time_of_a_full_start() {
     let told = configured(EXAMPLES).run(&["check"]);
     assert_eq!((told.code, told.stderr.as_str()), (0, ""), "{told:?}");
-    insta::assert_snapshot!(told.stdout, @r"");
+    insta::assert_snapshot!(told.stdout, @r#"
+    Config.xml can be used: no errors
+
+    Settings (* the default, because the file does not say it)
+      MaxPresenceSubscriptionsPerSecond               15 per second *
+      FailedPresenceSubscriptionsResubscribeDelay     900 s (15m) *
+      MaxFailedPresenceSubscriptionsResubscribeDelay  28800 s (8h) *
+      MaxFailedPresenceSubscriptionsPerUri            3 failures; one more in a row abandons the agent *
+      AttendantServiceSource                          enabled, 2 patterns
+      Match/@pattern                                  workstreampeople\.nl$
+      Match/@pattern                                  workstreampeople\.com$
+      PstnPresenceSource                              enabled
+      MsGraphPresenceSource                           disabled
+      UcmaPresenceSource                              enabled
+      UcmaPresenceSource/@ApplicationId               urn:application:ucc_presenceprovider01
+      ApplicationEndpoint/@OwnerUri                   sip:ucc_presenceprovider01@sipdomain.com
+      UserEndpoint                                    none
+      Pool/@Address                                   192.0.2.1
+      Pool/@Transport                                 tcp
+      Pool/@Dialect                                   simple
+      Pool/@Listen                                    no listener *
+      UnifiedContactCenters                           2 queues, 5 different agents
+      UnifiedContactCenter ucc_app01                  4 agents
+      UnifiedContactCenter ucc_app02                  2 agents
+
+    Full start
+      AttendantServiceSource  1 agent
+      PstnPresenceSource      1 agent
+      UcmaPresenceSource      3 agents
+      3 subscriptions at 15 per second: the last one is sent 0.1 s after the first
+    "#);
 }
 
 #[test]

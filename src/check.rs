@@ -1,0 +1,175 @@
+//! `presence-provider check`: what a configuration means, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use presence_config::{Diagnostic, LoadError, SettingRow, Settings};
+use presence_core::{SourceKind, Throttle};
+use serde::Serialize;
+
+use crate::answer::{Answer, json};
+use crate::args::CheckArguments;
+use crate::configuration::{complaint, rendered, verdict};
+use crate::exit::Exit;
+
+/// What `check` finds. The fields are the JSON form of the answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Findings<'a> {
+    /// The file.
+    pub file: String,
+    /// True when the service would accept it.
+    pub usable: bool,
+    /// Why the file could not be read at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
+    /// Errors, warnings and hints in the order of the file.
+    pub diagnostics: &'a [Diagnostic],
+    /// What a start of the service will lack although the file is valid, a sentence each.
+    pub missing: Vec<String>,
+    /// The effective settings; empty when there are errors.
+    pub settings: Vec<SettingRow>,
+    /// How a full start goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<FullStart>,
+}
+
+/// How a start goes at which every agent is subscribed to for the first time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FullStart {
+    /// How many different agents the queues of the file have.
+    pub agents: usize,
+    /// How many of them each source serves, by its element; a source without agents is absent.
+    pub by_source: BTreeMap<&'static str, usize>,
+    /// The agents that no source serves.
+    pub unserved: Vec<String>,
+    /// How many agents are subscribed to at a server, one token of the throttle each.
+    pub subscriptions: usize,
+    /// The configured rate.
+    pub subscriptions_per_second: u32,
+    /// The time from the first subscription to the last, in seconds.
+    pub seconds: f64,
+}
+
+impl FullStart {
+    /// How the start with these settings goes.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let rules = settings.source_rules();
+        let agents = settings.agents();
+        let mut by_source = BTreeMap::new();
+        let mut unserved = Vec::new();
+        for uri in &agents {
+            match rules.select(uri).source {
+                Some(source) => *by_source.entry(source.element()).or_insert(0) += 1,
+                None => unserved.push(uri.as_str().to_owned()),
+            }
+        }
+        let subscriptions = by_source.get(SourceKind::Ucma.element()).copied().unwrap_or(0);
+        let subscriptions_per_second = settings.max_presence_subscriptions_per_second.get();
+        let seconds = time_for(settings, subscriptions).as_secs_f64();
+        Self { agents: agents.len(), by_source, unserved, subscriptions, subscriptions_per_second, seconds }
+    }
+}
+
+/// How long so many subscriptions take from the first to the last, by the throttle itself.
+fn time_for(settings: &Settings, subscriptions: usize) -> Duration {
+    Throttle::<()>::new(settings.max_presence_subscriptions_per_second).time_for(subscriptions)
+}
+
+/// Answers `presence-provider check`. `color` is for the diagnostics.
+#[must_use]
+pub fn check(arguments: &CheckArguments, color: bool) -> Answer {
+    let path = &arguments.file.config;
+    let file = path.display().to_string();
+    match presence_config::load(path) {
+        Ok(loaded) => {
+            let settings = &loaded.settings;
+            let missing = [settings.not_served(), settings.missing_for_start(), settings.missing_files()].concat();
+            let (diagnostics, start) = (&loaded.warnings, FullStart::of(settings));
+            if arguments.json {
+                let settings = settings.report();
+                let start = Some(start);
+                let findings = Findings { file, usable: true, unreadable: None, diagnostics, missing, settings, start };
+                return Answer::ok(json(&findings));
+            }
+            let mut stderr = rendered(diagnostics, color);
+            for sentence in &missing {
+                stderr.push_str(&format!("warning: {sentence}\n\n"));
+            }
+            let stdout = format!("{}\n{}", table(settings), start_text(settings, &start));
+            let stdout = format!("{file} can be used: {}\n\n{stdout}", verdict(diagnostics));
+            Answer { stderr, ..Answer::ok(stdout) }
+        }
+        Err(error) if arguments.json => {
+            let unreadable = matches!(error, LoadError::Unreadable { .. }).then(|| error.to_string());
+            let diagnostics = if let LoadError::Invalid(diagnostics) = error { diagnostics } else { Vec::new() };
+            let (missing, settings) = (Vec::new(), Vec::new());
+            let diagnostics = &diagnostics;
+            let findings = Findings { file, usable: false, unreadable, diagnostics, missing, settings, start: None };
+            Answer { exit: Exit::Config, ..Answer::ok(json(&findings)) }
+        }
+        Err(error) => Answer::failed(Exit::Config, complaint(&error, color)),
+    }
+}
+
+fn table(settings: &Settings) -> String {
+    let rows = settings.report();
+    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let mut text = "Settings (* the default, because the file does not say it)\n".to_owned();
+    for row in rows {
+        let mark = if row.default { " *" } else { "" };
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "  {:<width$}  {}{mark}", row.name, row.value);
+    }
+    text
+}
+
+fn start_text(settings: &Settings, start: &FullStart) -> String {
+    let mut text = "Full start\n".to_owned();
+    let rate = start.subscriptions_per_second;
+    if start.agents == 0 {
+        text.push_str("  The file names no agents; UCCs bring theirs. ");
+        let times = [100, 1_000, 10_000].map(|n| format!("{n} agents take {}", spoken(time_for(settings, n))));
+        let _ = writeln!(text, "At {rate} per second {}.", times.join(", "));
+        return text;
+    }
+    for (source, agents) in &start.by_source {
+        let _ = writeln!(text, "  {source:<22}  {}", counted(*agents, "agent"));
+    }
+    if !start.unserved.is_empty() {
+        const SHOWN: usize = 10;
+        let shown = start.unserved.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if start.unserved.len() > SHOWN { ", ..." } else { "" };
+        let count = counted(start.unserved.len(), "agent");
+        let _ = writeln!(text, "  {:<22}  {count}, whose presence stays unknown: {shown}{more}", "no source");
+    }
+    let subscriptions = counted(start.subscriptions, "subscription");
+    let time = spoken(time_for(settings, start.subscriptions));
+    let _ = writeln!(text, "  {subscriptions} at {rate} per second: the last one is sent {time} after the first");
+    text
+}
+
+fn counted(count: usize, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `6.7 s` below a minute, then `1m 8s`.
+fn spoken(time: Duration) -> String {
+    if time < Duration::from_secs(60) {
+        return format!("{:.1} s", time.as_secs_f64());
+    }
+    humantime::format_duration(Duration::from_secs(time.as_secs_f64().round() as u64)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_spoken_as_people_say_them() {
+        for (time, text) in [(0, "0.0 s"), (1_320, "1.3 s"), (59_900, "59.9 s"), (672_660, "11m 13s")] {
+            assert_eq!(spoken(Duration::from_millis(time)), text);
+        }
+    }
+}
