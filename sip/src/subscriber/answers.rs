@@ -75,14 +75,15 @@ impl Subscriber {
         }
         // Another fork's answer (RFC 3856 section 6.9): it says that the SUBSCRIBE was accepted, not by whom.
         if dialog.remote_tag.as_deref() == tag {
-            dialog.refresh_target(response);
             if purpose == Purpose::Open
                 && dialog.routes.is_empty()
                 && let Some(routes) = routes
             {
                 dialog.routes = routes;
             }
+            self.book.refresh_target(key, response);
         }
+        let Some(dialog) = self.book.get_mut(key) else { return };
         match dialog.state {
             DialogState::Closing { .. } => return,
             DialogState::Leaving => return self.close(now, key, "accepted, but not wanted any more"),

@@ -8,6 +8,7 @@ use presence_core::AgentUri;
 
 use super::dialog::{Dialog, DialogState};
 use crate::identity::Identifier;
+use crate::message::Message;
 use crate::timers::Deadlines;
 
 /// The place of a dialog.
@@ -25,6 +26,8 @@ pub(super) struct Book {
     live: usize,
     /// The last route set; most dialogs have the same.
     routes: Arc<[Box<str>]>,
+    /// The last target; most dialogs have the same.
+    target: Arc<str>,
 }
 
 impl Book {
@@ -37,6 +40,7 @@ impl Book {
             deadlines: Deadlines::new(),
             live: 0,
             routes: Arc::from([]),
+            target: Arc::from(""),
         }
     }
 
@@ -138,6 +142,20 @@ impl Book {
             self.routes = routes.map(Box::from).collect();
         }
         Arc::clone(&self.routes)
+    }
+
+    /// Takes the notifier's Contact of a NOTIFY or a 2xx as the target of what follows: both are target refreshes
+    /// (RFC 6665).
+    pub(super) fn refresh_target(&mut self, key: Key, message: &Message) {
+        let Some(contact) = message.contact() else { return };
+        let Some(place) = usize::try_from(key).ok().and_then(|at| self.places.get_mut(at)) else { return };
+        let Some(dialog) = place.as_deref_mut() else { return };
+        if dialog.remote_target.as_deref() != Some(contact.uri) {
+            if *self.target != *contact.uri {
+                self.target = contact.uri.into();
+            }
+            dialog.remote_target = Some(Arc::clone(&self.target));
+        }
     }
 
     pub(super) fn len(&self) -> usize {

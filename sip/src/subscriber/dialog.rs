@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use presence_core::{AgentUri, Attempt};
 
 use crate::identity::Identifier;
-use crate::message::{Message, uri_param};
+use crate::message::uri_param;
 use crate::transaction::ClientTransaction;
 
 /// The states of a subscription dialog (RFC 6665 section 4.1.2), seen from the subscriber.
@@ -127,7 +127,7 @@ pub(super) struct Dialog {
     /// The route set in the order of use, each value verbatim.
     pub(super) routes: Arc<[Box<str>]>,
     /// The notifier's Contact, verbatim.
-    pub(super) remote_target: Option<Box<str>>,
+    pub(super) remote_target: Option<Arc<str>>,
     pub(super) exchange: Option<Box<Exchange>>,
     /// Timer N: by when a NOTIFY must come.
     pub(super) notify_by: Option<Instant>,
@@ -178,14 +178,6 @@ impl Dialog {
         }
         let others = others.iter().map(|route| route.to_string()).chain([format!("<{target}>")]).collect();
         (inside.to_owned(), others)
-    }
-
-    /// Takes the notifier's Contact of a NOTIFY or a 2xx as the target of what follows: both are target refreshes (RFC 6665).
-    pub(super) fn refresh_target(&mut self, message: &Message) {
-        let Some(contact) = message.contact() else { return };
-        if self.remote_target.as_deref() != Some(contact.uri) {
-            self.remote_target = Some(contact.uri.into());
-        }
     }
 }
 

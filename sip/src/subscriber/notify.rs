@@ -197,7 +197,7 @@ impl Subscriber {
         if let Some(routes) = routes {
             dialog.routes = routes;
         }
-        dialog.refresh_target(request);
+        self.book.refresh_target(key, request);
     }
 
     /// What the body says; and whether a refresh is to be asked for because it cannot be read.
