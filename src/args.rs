@@ -1,11 +1,14 @@
 //! The command line.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use presence_core::AgentUri;
 
 use crate::exit::Exit;
+use crate::logging::LogOptions;
 
 /// Where Config.xml lies unless the command line says otherwise: where the original product keeps it on Windows, and
 /// in `/etc` elsewhere.
@@ -41,7 +44,33 @@ pub enum Command {
     /// line URIs, then UcmaPresenceSource for all the rest. Exit code 0 when a source takes the URI, 1 when none does.
     #[command(after_long_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArguments),
+
+    /// Run the presence provider with the queues of a Config.xml until a signal ends it
+    ///
+    /// The log goes to the standard error unless a file or directory is named. SIGTERM and Ctrl-C end every
+    /// subscription within the grace period; a second signal does not wait. A changed file takes effect at a restart.
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+
+    /// Watch the provider at work against a simulated presence server, all in this process
+    ///
+    /// Needs no configuration and no network but loopback. The server really speaks SIP over TCP; it ends one
+    /// subscription and loses its connection on the way. At the end comes a summary of what was on the wire.
+    #[command(after_long_help = DEMO_EXAMPLES)]
+    Demo(DemoArguments),
 }
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  presence-provider run
+  presence-provider run --config ./Config.xml --log-level debug
+  presence-provider run --log-dir /var/log/presence-provider --log-keep 30";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  presence-provider demo
+  presence-provider demo --for 20s
+  presence-provider demo --agents 1000 --uccs 10 --rate 200 --for 1m --log-level warn";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -91,6 +120,50 @@ pub struct ExplainArguments {
     pub json: bool,
 }
 
+/// The arguments of `run`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct RunArguments {
+    /// Which file to run with.
+    #[command(flatten)]
+    pub file: ConfigArgument,
+
+    /// How long the end may take, e.g. 10s or 1m: subscriptions are ended at the configured rate
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "10s")]
+    pub grace: Duration,
+
+    /// Where the log goes.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+/// The arguments of `demo`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct DemoArguments {
+    /// How many agents there are
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub agents: NonZeroU32,
+
+    /// How many queues share them
+    #[arg(long, value_name = "N", default_value = "3")]
+    pub uccs: NonZeroU32,
+
+    /// How long it lasts, e.g. 20s or 2m; without it Ctrl-C ends it
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// The seed of the dice that move the agents
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// The most subscriptions per second (MaxPresenceSubscriptionsPerSecond)
+    #[arg(long, value_name = "N", default_value = "15")]
+    pub rate: NonZeroU32,
+
+    /// Where the log goes.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
 fn exit_codes() -> String {
     Exit::ALL
         .iter()
@@ -102,7 +175,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::logging::{LogFormat, LogOptions};
+    use crate::logging::LogFormat;
 
     #[test]
     fn the_command_line_is_consistent() {

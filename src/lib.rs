@@ -3,7 +3,16 @@
 //! The program is `presence-provider`; this library is what its `main` and its tests are made of. What a contact
 //! centre embeds is the package `presence-actors`.
 
+pub mod answer;
 pub mod args;
+pub mod assemble;
+pub mod check;
+mod configuration;
+pub mod demo;
 pub mod exit;
+pub mod explain;
+pub mod hosted_ucc;
 pub mod logging;
+pub mod run;
 pub mod shutdown;
+pub mod start;

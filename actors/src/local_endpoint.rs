@@ -12,7 +12,7 @@ use actix::{
     Actor, ActorContext, Addr, AsyncContext, Context, Handler, MessageResult, SpawnHandle, Supervised, Supervisor,
 };
 use presence_core::{
-    AgentUri, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, Failure, FailureKind,
+    AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointState, Failure, FailureKind,
     SubscriptionInput,
 };
 use presence_sip::{FlowId, Frame, Subscriber, SubscriberConfig, SubscriberEffect, WireEvent};
@@ -28,6 +28,12 @@ use crate::pool_lookup::find;
 use crate::transport::{DiscoveryError, Server, Transport, TransportEvent, TransportSettings};
 use crate::views::{EndpointView, ObserveEndpoint};
 
+/// An agent with a dialog here, or one under way.
+struct Member {
+    agent: Addr<Agent>,
+    attempt: Attempt,
+}
+
 /// The actor of one local endpoint.
 pub(crate) struct LocalEndpoint {
     setup: EndpointSetup,
@@ -38,7 +44,7 @@ pub(crate) struct LocalEndpoint {
     transport: Option<Transport>,
     listening: Option<SocketAddr>,
     /// Who is told about which agent's dialog.
-    members: BTreeMap<AgentUri, Addr<Agent>>,
+    members: BTreeMap<AgentUri, Member>,
     last_failure: Option<Failure>,
     draining: Option<Done>,
     timer: Option<SpawnHandle>,
@@ -90,12 +96,6 @@ impl LocalEndpoint {
                 break;
             }
         }
-        if self.draining.is_some() && self.subscriber.stats().dialogs == 0 {
-            self.lifecycle_input(EndpointInput::Drained);
-            while let Some(effect) = self.lifecycle.poll_effect() {
-                self.perform(effect, ctx);
-            }
-        }
         self.rearm(ctx);
         if std::mem::take(&mut self.restart) {
             ctx.stop();
@@ -124,8 +124,15 @@ impl LocalEndpoint {
     }
 
     fn tell(&self, uri: &AgentUri, input: SubscriptionInput) {
-        if let Some(agent) = self.members.get(uri) {
-            agent.do_send(Feed(input));
+        if let Some(member) = self.members.get(uri) {
+            member.agent.do_send(Feed(input));
+        }
+    }
+
+    /// The dialog of this attempt is no more; a newer one of the same agent may be.
+    fn dismiss(&mut self, uri: &AgentUri, attempt: Attempt) {
+        if self.members.get(uri).is_some_and(|member| member.attempt == attempt) {
+            self.members.remove(uri);
         }
     }
 
@@ -143,11 +150,15 @@ impl LocalEndpoint {
             }
             SubscriberEffect::Failed { uri, attempt, failure } => {
                 tracing::debug!(logger = %self.setup.uri, uri = %uri, attempt = attempt.0, failure = %failure, "SUBSCRIBE failed");
+                let over = failure.kind != FailureKind::Endpoint;
                 self.tell(&uri, SubscriptionInput::Failed { attempt, failure });
+                if over {
+                    self.dismiss(&uri, attempt);
+                }
             }
             SubscriberEffect::Ended { uri, attempt } => {
                 self.tell(&uri, SubscriptionInput::Ended { attempt });
-                self.members.remove(&uri);
+                self.dismiss(&uri, attempt);
             }
             SubscriberEffect::ProbeAnswered => self.lifecycle_input(EndpointInput::ProbeAnswered),
             SubscriberEffect::ProbeFailed(failure) => self.lifecycle_input(EndpointInput::ProbeFailed { failure }),
@@ -181,6 +192,11 @@ impl LocalEndpoint {
                     transport.disconnect();
                 }
                 self.subscriber.transport_lost(clock::now());
+                if self.lifecycle.state() == EndpointState::Terminating {
+                    // The transport says nothing about a connection that we closed ourselves.
+                    let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "closed");
+                    self.lifecycle_input(EndpointInput::ConnectionLost { failure });
+                }
             }
             EndpointEffect::Probe => self.subscriber.probe(clock::now()),
             EndpointEffect::Up => self.source.do_send(EndpointUp { kind: self.kind() }),
@@ -245,11 +261,9 @@ impl LocalEndpoint {
             match frame {
                 Frame::Message(message) => self.subscriber.receive(now, flow, message),
                 Frame::Ping | Frame::Pong => {}
-                Frame::Malformed { reason, answer } => {
+                // The transport has answered it already, where that was possible.
+                Frame::Malformed { reason, .. } => {
                     tracing::debug!(logger = %self.setup.uri, reason = %reason, "a malformed message was dropped");
-                    if let Some(answer) = answer {
-                        self.transmit(flow, answer);
-                    }
                 }
             }
             // Keep what a burst brings in order and bounded: each message's effects are performed before the next.
@@ -369,7 +383,7 @@ impl Handler<SendSubscribe> for LocalEndpoint {
         } else {
             self.subscriber.subscribe(clock::now(), &uri, attempt);
         }
-        self.members.insert(uri, agent);
+        self.members.insert(uri, Member { agent, attempt });
         self.drive(ctx);
     }
 }
@@ -389,6 +403,8 @@ impl Handler<Drain> for LocalEndpoint {
     fn handle(&mut self, message: Drain, ctx: &mut Self::Context) {
         self.draining = Some(message.done);
         self.lifecycle_input(EndpointInput::Drain);
+        // The source says so when every agent has left the wire, or when nothing reaches the wire.
+        self.lifecycle_input(EndpointInput::Drained);
         self.drive(ctx);
     }
 }

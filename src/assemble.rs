@@ -1,0 +1,134 @@
+//! From the settings of Config.xml to the tree of actors.
+
+use std::path::PathBuf;
+
+use presence_actors::transport::{TlsError, TlsFiles, TlsIdentity};
+use presence_actors::{EndpointSetup, Pool, Setup};
+use presence_config::{Dialect, PoolAddress, PoolSettings, Settings, Transport, UcmaSettings};
+use presence_core::{AgentUri, EndpointKind, RetryPolicy, RetryPolicyError};
+use presence_sip::{Credentials, TransportKind};
+
+/// Why good settings cannot be started from. The text fits after "failed to start: ".
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// The pool speaks a dialect that this version does not.
+    #[error(
+        "the pool's Dialect is `skype`, which this version does not speak yet; for a presence server after RFC 3856 \
+         (such as Kamailio) write <Pool Address=\"host:port\" Transport=\"tcp\" Dialect=\"simple\" /> inside UcmaPresenceSource"
+    )]
+    Dialect,
+    /// The delays contradict each other.
+    #[error("the delays between retries: {0}")]
+    Retry(#[from] RetryPolicyError),
+    /// A certificate, a key or the authorities cannot be used.
+    #[error("TLS towards the pool: {0}")]
+    Tls(#[from] TlsError),
+    /// The file of the password cannot be read.
+    #[error("the password of `{user}` cannot be read from {path}: {source}")]
+    Password {
+        /// The UserName.
+        user: String,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// There is a user name and no password.
+    #[error("the Pool has the UserName `{0}` and no PasswordFile; name the file whose first line is the password")]
+    NoPassword(String),
+    /// An agent's URI of an endpoint has no domain to look the pool up by.
+    #[error("`{0}` has no domain to look the pool up by; name the pool's Address")]
+    NoDomain(AgentUri),
+}
+
+/// Builds what [`presence_actors::Provider::start`] takes.
+///
+/// # Errors
+/// When what the settings name cannot be used: a certificate, a password file, a dialect.
+pub fn setup(settings: &Settings) -> Result<Setup, AssembleError> {
+    let endpoints = settings.ucma.as_ref().map(endpoints).transpose()?.unwrap_or_default();
+    let mut setup = Setup::new(settings.source_rules(), endpoints);
+    setup.subscriptions_per_second = settings.max_presence_subscriptions_per_second;
+    setup.retry = RetryPolicy::try_new(
+        settings.failed_presence_subscriptions_resubscribe_delay,
+        settings.max_failed_presence_subscriptions_resubscribe_delay,
+    )?;
+    setup.max_failures = settings.max_failed_presence_subscriptions_per_uri;
+    Ok(setup)
+}
+
+fn endpoints(ucma: &UcmaSettings) -> Result<Vec<EndpointSetup>, AssembleError> {
+    if ucma.pool.dialect == Dialect::Skype {
+        return Err(AssembleError::Dialect);
+    }
+    let shared = Shared::of(&ucma.pool)?;
+    let application =
+        shared.endpoint(EndpointKind::Application, &ucma.application_endpoint, ucma.pool.address.as_ref())?;
+    let mut endpoints = vec![application];
+    if let Some(user) = &ucma.user_endpoint {
+        let pool = user.pool.as_ref().or(ucma.pool.address.as_ref());
+        let mut user = shared.endpoint(EndpointKind::User, &user.uri, pool)?;
+        // One port has one listener, and it is the application endpoint's; the pool answers the user endpoint on the
+        // connection that the endpoint opened.
+        user.listen = None;
+        endpoints.push(user);
+    }
+    Ok(endpoints)
+}
+
+/// What both endpoints have from the `Pool` element.
+struct Shared<'a> {
+    pool: &'a PoolSettings,
+    transport: TransportKind,
+    tls: Option<TlsIdentity>,
+    credentials: Option<Credentials>,
+}
+
+impl<'a> Shared<'a> {
+    fn of(pool: &'a PoolSettings) -> Result<Self, AssembleError> {
+        let transport = match pool.transport {
+            Transport::Udp => TransportKind::Udp,
+            Transport::Tcp => TransportKind::Tcp,
+            Transport::Tls => TransportKind::Tls,
+        };
+        let files = || TlsFiles {
+            certificate: pool.certificate.clone(),
+            private_key: pool.private_key.clone(),
+            trusted_certificates: pool.trusted_certificates.clone(),
+            peer_names: pool.peer_names.clone(),
+        };
+        let tls = (transport == TransportKind::Tls).then(|| TlsIdentity::load(&files())).transpose()?;
+        Ok(Self { pool, transport, tls, credentials: credentials(pool)? })
+    }
+
+    fn endpoint(
+        &self,
+        kind: EndpointKind,
+        uri: &AgentUri,
+        address: Option<&PoolAddress>,
+    ) -> Result<EndpointSetup, AssembleError> {
+        let pool = match address {
+            Some(address) => Pool::Address { host: address.host.clone(), port: address.port },
+            None => {
+                Pool::Discover { domain: uri.host().ok_or_else(|| AssembleError::NoDomain(uri.clone()))?.to_owned() }
+            }
+        };
+        let mut endpoint = EndpointSetup::new(kind, uri.clone(), pool, self.transport);
+        endpoint.listen = self.pool.listen;
+        endpoint.tls.clone_from(&self.tls);
+        endpoint.credentials.clone_from(&self.credentials);
+        Ok(endpoint)
+    }
+}
+
+fn credentials(pool: &PoolSettings) -> Result<Option<Credentials>, AssembleError> {
+    let Some(user) = &pool.user_name else { return Ok(None) };
+    let path = pool.password_file.as_ref().ok_or_else(|| AssembleError::NoPassword(user.clone()))?;
+    let text = std::fs::read_to_string(path).map_err(|source| AssembleError::Password {
+        user: user.clone(),
+        path: path.clone(),
+        source,
+    })?;
+    let password = text.lines().next().unwrap_or_default();
+    Ok(Some(Credentials { user: user.clone(), password: password.to_owned() }))
+}

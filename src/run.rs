@@ -1,0 +1,112 @@
+//! `presence-provider run`: the standalone process.
+
+use std::time::Duration;
+
+use actix::Actor;
+use presence_actors::Provider;
+use presence_config::{ContactCenter, Settings};
+use presence_core::log_text::ConfigurationLine;
+
+use crate::assemble::{self, AssembleError};
+use crate::exit::Exit;
+use crate::hosted_ucc::HostedUcc;
+use crate::shutdown::{Ending, Signal, Signals, within_grace};
+
+/// Why the process could not run. The text fits after "failed to run: ".
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The settings cannot be started from.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// The system does not let us listen to its signals.
+    #[error("listen to signals: {0}")]
+    Signals(#[from] std::io::Error),
+}
+
+impl RunError {
+    /// The exit code that tells a service manager whether a restart helps.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Assemble(_) => Exit::Config,
+            Self::Signals(_) => Exit::Internal,
+        }
+    }
+}
+
+/// Runs the provider and the configured queues until a signal ends it. Call it inside an actix system, after the log
+/// has been set up.
+///
+/// # Errors
+/// When what the settings name cannot be used.
+pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError> {
+    let setup = assemble::setup(settings)?;
+    let mut signals = Signals::listen()?;
+    log_configuration(settings);
+    let provider = Provider::start(setup);
+    let queues: Vec<_> =
+        settings.contact_centers.iter().map(|center| HostedUcc::new(center, provider.clone()).start()).collect();
+    log_queues(&settings.contact_centers);
+
+    let signal = tokio::select! {
+        biased;
+        what = provider.fatal() => {
+            tracing::error!(logger = "UccStarter", "the {what} cannot be mended inside this process; it ends so that the service manager starts it afresh");
+            return Ok(Exit::Internal);
+        }
+        signal = signals.end() => signal,
+    };
+    end(&provider, &mut signals, signal, grace).await;
+    drop(queues);
+    Ok(Exit::Ok)
+}
+
+/// Takes every subscription back, within the grace period.
+async fn end(provider: &Provider, signals: &mut Signals, signal: Signal, grace: Duration) {
+    tracing::info!(
+        logger = "UccStarter",
+        "{}: ending the subscriptions, for at most {} s",
+        signal.name(),
+        grace.as_secs()
+    );
+    let drain = async {
+        provider.shutdown(grace).await;
+    };
+    match within_grace(grace, drain, signals.next()).await {
+        Ending::Orderly => tracing::info!(logger = "UccStarter", "every subscription is ended; goodbye"),
+        Ending::OutOfTime => tracing::warn!(
+            logger = "UccStarter",
+            "the grace period is over; the subscriptions that are left run out at the pool by themselves"
+        ),
+        Ending::Hurried => tracing::warn!(logger = "UccStarter", "a second signal; ending at once"),
+    }
+}
+
+/// The documented line of the configuration at start (seed, "Logging").
+fn log_configuration(settings: &Settings) {
+    let ucma = settings.ucma.as_ref();
+    let application: Vec<_> = ucma.iter().map(|ucma| ucma.application_endpoint.clone()).collect();
+    let user: Vec<_> =
+        ucma.iter().filter_map(|ucma| ucma.user_endpoint.as_ref()).map(|user| user.uri.clone()).collect();
+    let line = ConfigurationLine {
+        max_failures: settings.max_failed_presence_subscriptions_per_uri,
+        first_delay: settings.failed_presence_subscriptions_resubscribe_delay,
+        per_second: settings.max_presence_subscriptions_per_second.get(),
+        application_id: ucma.map_or("", |ucma| &ucma.application_id),
+        application_endpoints: &application,
+        user_endpoints: &user,
+    };
+    tracing::info!(logger = "UccStarter", "{line}");
+}
+
+fn log_queues(centers: &[ContactCenter]) {
+    let agents: usize = centers.iter().map(|center| center.agents.len()).sum();
+    if centers.is_empty() {
+        tracing::warn!(
+            logger = "UccStarter",
+            "no UnifiedContactCenter is configured, so nobody asks for any agent; see docs/configuration.md"
+        );
+    } else {
+        tracing::info!(logger = "UccStarter", queues = centers.len(), wanted = agents, "the queues are started");
+    }
+}
