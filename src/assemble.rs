@@ -1,5 +1,6 @@
 //! From the settings of Config.xml to the tree of actors.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use presence_actors::transport::{TlsError, TlsFiles, TlsIdentity};
@@ -68,9 +69,9 @@ fn endpoints(ucma: &UcmaSettings) -> Result<Vec<EndpointSetup>, AssembleError> {
     if let Some(user) = &ucma.user_endpoint {
         let pool = user.pool.as_ref().or(ucma.pool.address.as_ref());
         let mut user = shared.endpoint(EndpointKind::User, &user.uri, pool)?;
-        // One port has one listener, and it is the application endpoint's; the pool answers the user endpoint on the
-        // connection that the endpoint opened.
-        user.listen = None;
+        // One port has one listener, and it is the application endpoint's; the user endpoint's Contact names a port
+        // of its own that the system chooses.
+        user.listen = ucma.pool.listen.map(|listen| SocketAddr::new(listen.ip(), 0));
         endpoints.push(user);
     }
     Ok(endpoints)

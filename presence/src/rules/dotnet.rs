@@ -66,7 +66,7 @@ fn class_with_another_meaning(class: &str) -> Option<(String, Option<String>)> {
         if let Some(subtracted) = rest.strip_prefix("-[") {
             let subtracted = subtracted.strip_suffix(']').unwrap_or(subtracted);
             let reason = "it subtracts one character class from another in .NET and joins them here".to_owned();
-            return Some((reason, Some(format!("(?![{subtracted}])[{}]", &inner[..at]))));
+            return Some((reason, Some(format!("(?:(?![{subtracted}])[{}])", &inner[..at]))));
         }
         if let Some(name) = rest.strip_prefix("[:").and_then(|rest| rest.split_once(":]")).map(|(name, _)| name) {
             let reason = format!("`[:{name}:]` names a kind of character here and lists the characters in .NET");
