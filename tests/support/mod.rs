@@ -6,6 +6,7 @@
 //! | [`certificates`] | a little PKI for mutual TLS: authority, pool, application, and two impostors |
 //! | [`phone`] | raw SIP text over UDP or TCP, read by nothing of ours, so that both sides cannot share a mistake |
 //! | [`documents`] | presence documents to publish |
+//! | [`running`] | the provider in this process, in a thread of its own, and UCCs that write down what they hear |
 //!
 //! Everything here blocks and waits on the wall clock, since the peer is another process: a test that runs the provider
 //! in the same process calls it from `tokio::task::spawn_blocking` or gives the provider a thread of its own.
@@ -24,6 +25,7 @@ pub mod documents;
 pub mod kamailio;
 pub mod observed;
 pub mod phone;
+pub mod running;
 
 use std::time::{Duration, Instant};
 
