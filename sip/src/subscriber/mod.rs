@@ -206,6 +206,9 @@ impl Subscriber {
                 }
                 DialogState::Leaving | DialogState::Closing { .. } => self.end(key),
                 DialogState::Accepted | DialogState::Live | DialogState::Doubtful => {
+                    // A notifier that crashed and kept its dialogs may know an older number than its last one: seen at
+                    // Kamailio, whose first NOTIFY after kill -9 repeats it with news. What comes first now counts.
+                    dialog.remote_cseq = None;
                     self.book.enter(key, DialogState::Doubtful, "transport lost");
                     self.book.rearm(key);
                     if waited {

@@ -185,3 +185,23 @@ fn an_answer_to_nothing_of_ours_is_dropped() {
     pair.receive(&text);
     assert!(matches!(pair.tell(), SubscriberEffect::Accepted { .. }));
 }
+
+/// Kamailio with dialogs in its database does this after kill -9.
+#[test]
+fn after_a_lost_connection_a_notifier_may_repeat_its_last_number_or_an_older_one_with_news() {
+    let mut pair = Pair::tcp();
+    let notify = pair.live().next().next();
+    assert_eq!(pair.notify(&notify), 200);
+    pair.told.clear();
+    pair.lose_transport();
+    pair.subscriber.subscribe(pair.now, &user(), TWO);
+    pair.drain();
+    let refresh = pair.request();
+    pair.reply(&refresh, 200, &["Expires: 3600"]);
+    assert!(matches!(pair.tell(), SubscriberEffect::Accepted { .. }));
+    let older = Notify { cseq: notify.cseq - 1, branch: "z9hG4bKnews".into(), ..notify.clone() };
+    assert_eq!(pair.notify(&older), 200);
+    assert!(matches!(pair.tell(), SubscriberEffect::Notified { attempt: TWO, .. }));
+    assert_eq!(pair.notify(&older), 200, "a repeat of that one is a repeat again");
+    pair.quiet();
+}
