@@ -178,13 +178,12 @@ impl Kamailio {
         self.rpc(&["htable.flush", "fault"]).unwrap();
     }
 
-    /// Sends the watchers of `user` a NOTIFY now with that Subscription-State (`terminated;reason=deactivated`). The
-    /// server itself keeps the dialog until the watcher unsubscribes or answers 481, or it expires.
+    /// Sends the watcher of `user` one NOTIFY now with that Subscription-State (`terminated;reason=deactivated`). The
+    /// server itself keeps the dialog until the watcher unsubscribes or answers 481, or it expires. A dialog that the
+    /// watcher begins at once is not touched.
     pub fn notify_state(&self, user: &str, subscription_state: &str) {
-        let key = format!("state::{user}");
-        self.set(&key, subscription_state);
+        self.set(&format!("once::{user}"), subscription_state);
         self.rpc(&["presence.refreshWatchers", &Self::uri(user), "presence", "1"]).unwrap();
-        self.rpc(&["htable.delete", "fault", &key]).unwrap();
     }
 
     /// Writes that Subscription-State over every NOTIFY from now on, for `user` or (`None`) for all, without sending one.
