@@ -35,7 +35,7 @@ proptest! {
                 // Ending at once is a failure of the dialog, which is not what this is about.
                 Event::Accept(which, _) => Event::Accept(which, 3_600),
                 Event::Notify(which, availability, _) => Event::Notify(which, availability, None),
-                Event::Wait(_) | Event::Wanted | Event::Unwanted | Event::Up(_) | Event::Lost(_) | Event::Grant(_)
+                Event::Wait(_) | Event::Wanted | Event::Unwanted | Event::Up(_) | Event::Paused(_) | Event::Lost(_) | Event::Grant(_)
                 | Event::GrantCancelled(_) | Event::EndUnsubscribed(_) | Event::StaleAnswer(_)
                 | Event::WaitForDeadline | Event::Revive => event,
             };

@@ -8,7 +8,7 @@ mod types;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use state::{Connection, Recovery, State, Watch, timed_out};
+use state::{Announced, Connection, Recovery, State, Watch, timed_out};
 pub use types::{EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView};
 
 use crate::{Failure, FailureKind};
@@ -40,9 +40,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 ///                                                                                Terminated
 /// ```
 ///
-/// The endpoint is up exactly in Established; `Up` and `Lost` tell its agents. It never gives up: the first attempt
-/// after a loss is made at once, the others at most once per probe interval. An overloaded pool (503) keeps its
-/// connection and is probed when its Retry-After is over. After [`EndpointLifecycle::handle`] and
+/// The endpoint is up exactly in Established; `Up`, `Paused` and `Lost` tell its agents. It never gives up: the first
+/// attempt after a loss is made at once, the others at most once per probe interval. An overloaded pool (503) keeps its
+/// connection and its dialogs (`Paused`) and is probed when its Retry-After is over. After [`EndpointLifecycle::handle`] and
 /// [`EndpointLifecycle::handle_timeout`] drain [`EndpointLifecycle::poll_effect`] to `None`, then arm one timer at
 /// [`EndpointLifecycle::poll_timeout`].
 #[derive(Clone, Debug)]
@@ -57,6 +57,7 @@ pub struct EndpointLifecycle {
     /// When an established connection was last lost.
     lost_at: Option<Instant>,
     last_failure: Option<Failure>,
+    announced: Announced,
 }
 
 impl EndpointLifecycle {
@@ -72,6 +73,7 @@ impl EndpointLifecycle {
             tried_at: None,
             lost_at: None,
             last_failure: None,
+            announced: Announced::Down,
         }
     }
 
@@ -110,7 +112,7 @@ impl EndpointLifecycle {
             State::Recovering(at, Recovery::Connecting { .. }) => {
                 let failure = timed_out("the connection could not be made in time");
                 self.effects.push_back(EndpointEffect::Disconnect);
-                self.last_failure = Some(failure);
+                self.announce_lost(failure);
                 self.rest(now, at, "connecting takes too long");
             }
             State::Recovering(_, Recovery::Probing { .. }) | State::Established(Watch::Asked { .. }) => {

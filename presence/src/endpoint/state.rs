@@ -39,6 +39,14 @@ pub(super) enum Connection {
     Gone,
 }
 
+/// What the agents were told last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Announced {
+    Down,
+    Paused,
+    Up,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Watch {
     Quiet { probe_at: Instant },
@@ -154,11 +162,11 @@ impl EndpointLifecycle {
         match self.state {
             State::Established(_) => self.lose(now, failure, "the connection is lost"),
             State::Recovering(since, Recovery::Probing { .. }) => {
-                self.last_failure = Some(failure);
+                self.announce_lost(failure);
                 self.rest(now, since, "the connection is lost");
             }
             State::Recovering(since, Recovery::Resting { until, connection: Connection::Kept }) => {
-                self.last_failure = Some(failure);
+                self.announce_lost(failure);
                 let connection = Connection::Gone;
                 self.enter(State::Recovering(since, Recovery::Resting { until, connection }), "the connection is lost");
             }
@@ -170,10 +178,19 @@ impl EndpointLifecycle {
         }
     }
 
+    /// Tells the agents, unless they know.
+    pub(super) fn announce_lost(&mut self, failure: Failure) {
+        match self.announced {
+            Announced::Up | Announced::Paused => self.effects.push_back(EndpointEffect::Lost(failure.clone())),
+            Announced::Down => {}
+        }
+        self.announced = Announced::Down;
+        self.last_failure = Some(failure);
+    }
+
     /// The connection of an established endpoint is gone: once at once, then at the pace of the probes.
     pub(super) fn lose(&mut self, now: Instant, failure: Failure, why: &'static str) {
-        self.effects.push_back(EndpointEffect::Lost(failure.clone()));
-        self.last_failure = Some(failure);
+        self.announce_lost(failure);
         let is_flapping = self.lost_at.is_some_and(|lost| now < lost + self.policy.probe_interval);
         self.lost_at = Some(now);
         self.rest(now, Since::Loss, why);
@@ -188,6 +205,7 @@ impl EndpointLifecycle {
             State::Recovering(_, Recovery::Probing { .. }) => {
                 self.times_up = self.times_up.saturating_add(1);
                 self.enter(State::Established(watch), "the pool answers");
+                self.announced = Announced::Up;
                 self.effects.push_back(EndpointEffect::Up);
             }
             State::Established(_) => self.enter(State::Established(watch), "the pool answers"),
@@ -203,7 +221,7 @@ impl EndpointLifecycle {
     pub(super) fn probe_failed(&mut self, now: Instant, failure: Failure) {
         match self.state {
             State::Recovering(since, Recovery::Probing { .. }) => {
-                self.last_failure = Some(failure);
+                self.announce_lost(failure);
                 self.effects.push_back(EndpointEffect::Disconnect);
                 self.rest(now, since, "the pool does not answer");
             }
@@ -262,7 +280,8 @@ impl EndpointLifecycle {
         let mut until = now + pause;
         let since = match self.state {
             State::Established(_) => {
-                self.effects.push_back(EndpointEffect::Lost(failure.clone()));
+                self.announced = Announced::Paused;
+                self.effects.push_back(EndpointEffect::Paused(failure.clone()));
                 Since::Loss
             }
             State::Recovering(since, Recovery::Resting { until: earlier, .. }) => {

@@ -142,7 +142,7 @@ fn a_probe_that_is_never_answered_at_all_fails_too() {
 fn an_overloaded_pool_keeps_its_connection_and_is_probed_when_it_asked_to_be() {
     let mut rig = rig().established();
     let lost = rig.feed(10.0, EndpointInput::Overloaded { retry_after: Some(Duration::from_secs(60)) });
-    assert!(matches!(&lost[..], [EndpointEffect::Lost(failure)] if failure.code == Some(503)));
+    assert!(matches!(&lost[..], [EndpointEffect::Paused(failure)] if failure.code == Some(503)));
     assert_eq!(rig.feed(11.0, EndpointInput::Overloaded { retry_after: None }), []);
     assert_eq!(rig.due(), Some((70.0, EndpointDeadline::Attempt)), "a later 503 does not shorten the pause");
     assert_eq!(rig.tick(70.0), [EndpointEffect::Probe]);
@@ -155,7 +155,10 @@ fn an_overloaded_pool_keeps_its_connection_and_is_probed_when_it_asked_to_be() {
 fn a_connection_lost_during_the_pause_is_made_anew_after_it() {
     let mut rig = rig().established();
     rig.feed(10.0, EndpointInput::Overloaded { retry_after: Some(Duration::from_secs(60)) });
-    assert_eq!(rig.feed(20.0, EndpointInput::ConnectionLost { failure: failure("reset") }), []);
+    assert_eq!(
+        rig.feed(20.0, EndpointInput::ConnectionLost { failure: failure("reset") }),
+        [EndpointEffect::Lost(failure("reset"))]
+    );
     assert_eq!(rig.tick(20.0), []);
     assert_eq!(rig.tick(70.0), [EndpointEffect::Connect { attempt: 2 }]);
 }
@@ -165,7 +168,7 @@ fn a_pool_that_does_not_support_presence_raises_an_alarm_and_is_left_alone_for_a
     let mut rig = rig().established();
     let bad_event = Failure::answered(FailureKind::Endpoint, 489, "Bad Event");
     let effects = rig.feed(1.0, EndpointInput::Unsupported { failure: bad_event.clone() });
-    assert_eq!(effects, [EndpointEffect::Alarm(bad_event.clone()), EndpointEffect::Lost(bad_event)]);
+    assert_eq!(effects, [EndpointEffect::Alarm(bad_event.clone()), EndpointEffect::Paused(bad_event)]);
     assert_eq!(rig.due(), Some((61.0, EndpointDeadline::Attempt)));
 }
 

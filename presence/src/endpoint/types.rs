@@ -120,7 +120,9 @@ pub enum EndpointEffect {
     Probe,
     /// The endpoint can be used from now on.
     Up,
-    /// The endpoint cannot be used from now on.
+    /// The pool asks to be left alone: nothing new is sent until `Up`. What stands there goes on.
+    Paused(Failure),
+    /// The endpoint cannot be used from now on, and what stood there is doubtful.
     Lost(Failure),
     /// Something that an operator must mend: the pool does not do what we need.
     Alarm(Failure),

@@ -64,7 +64,7 @@ pub struct PatternHint {
 /// assert_eq!(rules.first_match(&uri), Some(1));
 /// assert_eq!(rules.hints()[0].suggestion.as_deref(), Some(r"@workstreampeople\.nl$"));
 /// let error = MatchRules::compile(&["[a-z-[aeiou]]"]).expect_err("means something else in .NET");
-/// assert_eq!(error[0].suggestion.as_deref(), Some("(?![aeiou])[a-z]"));
+/// assert_eq!(error[0].suggestion.as_deref(), Some("(?:(?![aeiou])[a-z])"));
 /// # Ok::<(), presence_core::AgentUriError>(())
 /// ```
 #[derive(Clone, Debug, Default)]

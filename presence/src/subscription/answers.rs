@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::state::{Dialog, Leftover, Refresh, State, Then};
+use super::state::{Dialog, ENDPOINT_REST, Leftover, Refresh, State, Then};
 use super::{Attempt, Subscription, after};
 use crate::{EndedBy, EndpointKind, Failure, FailureKind, Status};
 
@@ -91,6 +91,15 @@ impl Subscription {
     pub(super) fn failed(&mut self, now: Instant, failure: Failure) {
         match self.state {
             State::Subscribing { via, attempt, .. } => self.fail(now, via, attempt, failure),
+            // The refresh failed, not the dialog: it stands until it expires (RFC 6665 section 4.1.2.2), and if its
+            // endpoint is lost we are told so.
+            State::Active(mut dialog) if failure.kind == FailureKind::Endpoint => {
+                let rest = ENDPOINT_REST.max(failure.retry_after.unwrap_or_default());
+                self.drop_refresh(dialog);
+                dialog.refresh = Refresh::Scheduled { at: after(now, rest) };
+                self.last_failure = Some(failure);
+                self.enter(State::Active(dialog), "the refresh failed, the dialog stands");
+            }
             State::Active(dialog) => {
                 self.drop_refresh(dialog);
                 self.fail(now, dialog.via, dialog.attempt, failure);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::state::{ANSWER_TIMEOUT, Dialog, Leftover, Refresh, Round, State, Then};
+use super::state::{ANSWER_TIMEOUT, Dialog, ENDPOINT_REST, Leftover, Refresh, Round, State, Then};
 use super::{Attempt, Subscription, SubscriptionEffect, SubscriptionInput, Ticket, after};
 use crate::{EndedBy, EndpointKind, EndpointSet, Failure, FailureKind, TokenClass};
 
@@ -13,6 +13,7 @@ impl Subscription {
             SubscriptionInput::Wanted => self.wanted(now),
             SubscriptionInput::Unwanted => self.unwanted(now),
             SubscriptionInput::EndpointUp(endpoint) => self.endpoint_up(now, endpoint),
+            SubscriptionInput::EndpointPaused(endpoint) => self.endpoint_paused(now, endpoint),
             SubscriptionInput::EndpointLost(endpoint) => self.endpoint_lost(now, endpoint),
             SubscriptionInput::TokenGranted(ticket) => self.token_granted(now, ticket),
             SubscriptionInput::Accepted { attempt, expires } if self.is_present(attempt) => {
@@ -169,6 +170,27 @@ impl Subscription {
         }
     }
 
+    fn endpoint_paused(&mut self, now: Instant, endpoint: EndpointKind) {
+        self.up.remove(endpoint);
+        match self.state {
+            State::AwaitingToken { via, ticket } if via == endpoint => {
+                self.cancel_token(ticket);
+                self.choose(now, "the endpoint is paused");
+            }
+            // A dialog stands, an answer is awaited, or the endpoint has nothing to do with it.
+            State::Idle
+            | State::WaitingForEndpoint { .. }
+            | State::AwaitingToken { .. }
+            | State::Subscribing { .. }
+            | State::Active(_)
+            | State::BackingOff { .. }
+            | State::Abandoned
+            | State::Withdrawing { .. }
+            | State::Releasing { .. }
+            | State::Unsubscribing { .. } => {}
+        }
+    }
+
     fn endpoint_lost(&mut self, now: Instant, endpoint: EndpointKind) {
         self.up.remove(endpoint);
         self.suspect.remove(endpoint);
@@ -233,6 +255,11 @@ impl Subscription {
             }
             State::Active(mut dialog) if dialog.refresh_ticket() == Some(granted) => {
                 let Dialog { via, attempt, .. } = dialog;
+                if !self.up.contains(via) {
+                    dialog.refresh = Refresh::Scheduled { at: after(now, ENDPOINT_REST) };
+                    self.enter(State::Active(dialog), "granted, but the endpoint is paused");
+                    return;
+                }
                 dialog.refresh = Refresh::Answering { answer_by };
                 self.effects.push_back(SubscriptionEffect::Refresh { via, attempt });
                 self.enter(State::Active(dialog), "granted");
@@ -308,6 +335,10 @@ impl Subscription {
             return;
         }
         match dialog.refresh {
+            Refresh::Scheduled { at } if at <= now && !self.up.contains(dialog.via) => {
+                dialog.refresh = Refresh::Scheduled { at: after(now, ENDPOINT_REST) };
+                self.enter(State::Active(dialog), "refresh is due, but the endpoint is paused");
+            }
             Refresh::Scheduled { at } if at <= now => {
                 let ticket = self.take_token(TokenClass::Refresh);
                 dialog.refresh = Refresh::AwaitingToken { ticket };

@@ -35,6 +35,8 @@ pub enum SubscriptionInput {
     Unwanted,
     /// The endpoint can be used; also said of every usable endpoint after the machine was made.
     EndpointUp(EndpointKind),
+    /// The endpoint's pool asks to be left alone: nothing new is begun there, and what stands goes on.
+    EndpointPaused(EndpointKind),
     /// The endpoint, its connection or its pool cannot be used.
     EndpointLost(EndpointKind),
     /// The throttle has granted the token of this ticket.

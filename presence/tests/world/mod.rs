@@ -20,6 +20,7 @@ pub(crate) enum Event {
     Wanted,
     Unwanted,
     Up(EndpointKind),
+    Paused(EndpointKind),
     Lost(EndpointKind),
     Grant(usize),
     GrantCancelled(usize),
@@ -48,6 +49,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Wanted),
         2 => Just(Event::Unwanted),
         3 => endpoint.clone().prop_map(Event::Up),
+        1 => endpoint.clone().prop_map(Event::Paused),
         2 => endpoint.prop_map(Event::Lost),
         8 => (0..4_usize).prop_map(Event::Grant),
         1 => (0..4_usize).prop_map(Event::GrantCancelled),
@@ -70,6 +72,8 @@ pub(crate) struct World {
     now: Instant,
     wanted: bool,
     up: EndpointSet,
+    /// Those of them where nothing new may be begun.
+    paused: EndpointSet,
     tickets: BTreeMap<Ticket, TokenClass>,
     cancelled: Vec<Ticket>,
     /// What the pool holds: by endpoint and number, every dialog that was asked for and not seen to end.
@@ -99,6 +103,7 @@ impl World {
             now,
             wanted: false,
             up: EndpointSet::EMPTY,
+            paused: EndpointSet::EMPTY,
             tickets: BTreeMap::new(),
             cancelled: Vec::new(),
             dialogs: BTreeSet::new(),
@@ -123,10 +128,16 @@ impl World {
             }
             Event::Up(endpoint) => {
                 self.up.insert(endpoint);
+                self.paused.remove(endpoint);
                 self.feed(SubscriptionInput::EndpointUp(endpoint));
+            }
+            Event::Paused(endpoint) => {
+                self.paused.insert(endpoint);
+                self.feed(SubscriptionInput::EndpointPaused(endpoint));
             }
             Event::Lost(endpoint) => {
                 self.up.remove(endpoint);
+                self.paused.remove(endpoint);
                 self.feed(SubscriptionInput::EndpointLost(endpoint));
             }
             Event::Grant(which) => {
@@ -284,7 +295,7 @@ impl World {
                 }
                 SubscriptionEffect::Refresh { via, attempt } => {
                     sent += 1;
-                    assert!(self.up.contains(via), "refreshed through a lost endpoint");
+                    assert!(self.may_begin(via), "refreshed through a lost endpoint");
                     assert!(self.dialogs.contains(&(via, attempt)), "refreshed what is not there");
                 }
                 SubscriptionEffect::Unsubscribe { via, attempt } => {
@@ -307,9 +318,9 @@ impl World {
     /// Another dialog may only be there if it cannot be reached or its end is already asked for.
     fn judge_subscribe(&self, via: EndpointKind) {
         assert!(self.wanted, "subscribed although nobody wants it");
-        assert!(self.up.contains(via), "subscribed through a lost endpoint");
+        assert!(self.may_begin(via), "subscribed through a lost endpoint");
         let is_ending = self.tickets.values().any(|&class| class == TokenClass::Release);
-        let is_second = self.dialogs.iter().any(|&(endpoint, _)| endpoint != via && self.up.contains(endpoint));
+        let is_second = self.dialogs.iter().any(|&(endpoint, _)| endpoint != via && self.may_begin(endpoint));
         assert!(!is_second || is_ending, "two live subscriptions: {:?}", self.dialogs);
     }
 
@@ -323,6 +334,10 @@ impl World {
             assert_eq!(change.new.status, Status::unknown(), "unknown must not look like anything else");
         }
         self.is_invariant = false;
+    }
+
+    fn may_begin(&self, via: EndpointKind) -> bool {
+        self.up.contains(via) && !self.paused.contains(via)
     }
 
     fn judge_delay(&self, failure: &Failure, failures: u32, delay: Option<Duration>) {

@@ -45,6 +45,42 @@ fn without_another_endpoint_it_goes_stale_and_comes_back_through_the_throttle() 
 }
 
 #[test]
+fn a_paused_endpoint_keeps_what_stands_and_begins_nothing_new() {
+    let mut rig = Rig::active();
+    assert_eq!(rig.paused(5, A), []);
+    assert_eq!(rig.notified(6, 1, 3_500), [Publish(3_500, Freshness::Fresh)], "its dialog goes on");
+    assert_eq!(rig.up(60, A), []);
+
+    let mut waiting = Rig::with(3, &[A]);
+    waiting.up(0, A);
+    assert_eq!(waiting.wanted(0), [Take(1, New)]);
+    assert_eq!(waiting.paused(1, A), [Cancel(1)]);
+    assert_eq!(waiting.state(), SubscriptionState::WaitingForEndpoint);
+    assert_eq!(waiting.up(60, A), [Take(2, New)]);
+}
+
+#[test]
+fn a_refresh_that_is_due_waits_for_the_end_of_the_pause() {
+    let mut rig = Rig::active();
+    rig.paused(5, A);
+    let seconds = rig.due().expect("a refresh is scheduled").0;
+    assert_eq!(rig.tick(seconds), []);
+    assert_eq!(rig.state(), SubscriptionState::Active);
+    assert_eq!(rig.up(seconds + 3, A), []);
+    assert_eq!(rig.tick(seconds + 5), [Take(2, ForRefresh)]);
+    assert_eq!(rig.granted(seconds + 5, 2), [Refresh(A, 1)]);
+}
+
+#[test]
+fn a_document_that_cannot_be_read_is_asked_for_again_once() {
+    let mut rig = Rig::active();
+    let wanted = SubscriptionInput::RefreshWanted { attempt: Attempt(1) };
+    assert_eq!(rig.feed(5, wanted.clone()), [Take(2, ForRefresh)]);
+    assert_eq!(rig.feed(6, wanted), [], "one refresh is asked for already");
+    assert_eq!(rig.granted(7, 2), [Refresh(A, 1)]);
+}
+
+#[test]
 fn losing_endpoints_for_ever_never_counts() {
     let mut rig = Rig::active();
     let (mut ticket, mut attempt) = (1, 1);
@@ -96,16 +132,26 @@ fn an_endpoint_that_fails_although_it_is_up_is_left_alone_for_a_moment() {
 
 #[test]
 fn when_an_endpoint_fails_the_other_one_is_tried_at_once() {
-    let mut rig = Rig::active_with_both();
-    let moved = rig.failed(5, 1, FailureKind::Endpoint);
-    let stale = Publish(15_500, Freshness::Stale);
-    assert_eq!(moved, [Failed(0, None), stale, Take(2, New), Take(3, Release)]);
+    let mut rig = Rig::new();
+    rig.up(0, A);
+    rig.up(0, U);
+    rig.subscribing(0, A);
+    assert_eq!(rig.failed(5, 1, FailureKind::Endpoint), [Failed(0, None), Take(2, New), Take(3, Release)]);
     assert_eq!(rig.granted(5, 3), [Unsubscribe(A, 1)]);
     assert_eq!(rig.granted(5, 2), [Subscribe(U, 2)]);
     assert_eq!(rig.failed(6, 2, FailureKind::Endpoint), [Failed(0, Some(5))]);
     assert_eq!(rig.tick(11), [Take(4, New), Take(5, Release)], "back again, and the second is not left behind");
     assert_eq!(rig.granted(11, 5), [Unsubscribe(U, 2)]);
     assert_eq!(rig.granted(11, 4), [Subscribe(A, 3)]);
+}
+
+#[test]
+fn a_refresh_that_the_endpoint_could_not_do_leaves_the_dialog_standing() {
+    let mut rig = Rig::active_with_both();
+    assert_eq!(rig.failed(5, 1, FailureKind::Endpoint), []);
+    assert_eq!((rig.state(), rig.due().map(|(at, _)| at)), (SubscriptionState::Active, Some(10)));
+    assert_eq!(rig.notified(6, 1, 3_500), [Publish(3_500, Freshness::Fresh)]);
+    assert_eq!(rig.tick(10), [Take(2, ForRefresh)], "it is tried again");
 }
 
 #[test]

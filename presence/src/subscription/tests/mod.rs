@@ -122,6 +122,10 @@ impl Rig {
         self.feed(seconds, SubscriptionInput::EndpointLost(endpoint))
     }
 
+    pub(super) fn paused(&mut self, seconds: u64, endpoint: EndpointKind) -> Vec<Seen> {
+        self.feed(seconds, SubscriptionInput::EndpointPaused(endpoint))
+    }
+
     pub(super) fn granted(&mut self, seconds: u64, ticket: u32) -> Vec<Seen> {
         self.feed(seconds, SubscriptionInput::TokenGranted(Ticket(ticket)))
     }

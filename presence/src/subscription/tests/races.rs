@@ -99,10 +99,10 @@ fn a_failure_that_comes_after_the_loss_of_its_endpoint_is_dropped() {
 }
 
 #[test]
-fn the_loss_of_an_endpoint_that_comes_after_its_failure_changes_nothing_more() {
+fn the_loss_of_an_endpoint_that_comes_after_a_failed_refresh_makes_it_stale() {
     let mut rig = Rig::active();
-    rig.failed(5, 1, FailureKind::Endpoint);
-    assert_eq!(rig.lost(5, A), []);
+    assert_eq!(rig.failed(5, 1, FailureKind::Endpoint), []);
+    assert_eq!(rig.lost(5, A), [Publish(15_500, Freshness::Stale)]);
     assert_eq!((rig.state(), rig.due()), (SubscriptionState::WaitingForEndpoint, None));
     assert_eq!(rig.up(6, A), [Take(2, New)]);
 }
