@@ -177,6 +177,11 @@ impl Subscription {
                 self.cancel_token(ticket);
                 self.choose(now, "the endpoint is paused");
             }
+            State::Active(mut dialog) if dialog.via == endpoint && dialog.refresh_ticket().is_some() => {
+                self.drop_refresh(dialog);
+                dialog.refresh = Refresh::Scheduled { at: after(now, ENDPOINT_REST) };
+                self.enter(State::Active(dialog), "the endpoint is paused");
+            }
             // A dialog stands, an answer is awaited, or the endpoint has nothing to do with it.
             State::Idle
             | State::WaitingForEndpoint { .. }
@@ -255,11 +260,6 @@ impl Subscription {
             }
             State::Active(mut dialog) if dialog.refresh_ticket() == Some(granted) => {
                 let Dialog { via, attempt, .. } = dialog;
-                if !self.up.contains(via) {
-                    dialog.refresh = Refresh::Scheduled { at: after(now, ENDPOINT_REST) };
-                    self.enter(State::Active(dialog), "granted, but the endpoint is paused");
-                    return;
-                }
                 dialog.refresh = Refresh::Answering { answer_by };
                 self.effects.push_back(SubscriptionEffect::Refresh { via, attempt });
                 self.enter(State::Active(dialog), "granted");

@@ -68,7 +68,10 @@ fn a_refresh_that_is_due_waits_for_the_end_of_the_pause() {
     assert_eq!(rig.state(), SubscriptionState::Active);
     assert_eq!(rig.up(seconds + 3, A), []);
     assert_eq!(rig.tick(seconds + 5), [Take(2, ForRefresh)]);
-    assert_eq!(rig.granted(seconds + 5, 2), [Refresh(A, 1)]);
+    assert_eq!(rig.paused(seconds + 6, A), [Cancel(2)], "paused again, before the grant");
+    rig.up(seconds + 7, A);
+    assert_eq!(rig.tick(seconds + 11), [Take(3, ForRefresh)]);
+    assert_eq!(rig.granted(seconds + 11, 3), [Refresh(A, 1)]);
 }
 
 #[test]
