@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, MessageResult, Recipient, SpawnHandle};
 use presence_core::{
-    AgentUri, EndpointKind, Line, LineInput, Presence, Pushed, PushedInput, SourceEffect, Subscription, SubscriptionEffect,
-    SubscriptionInput, SubscriptionMemory,
+    AgentUri, EndpointKind, Line, LineInput, Presence, Pushed, PushedInput, SourceEffect, Subscription,
+    SubscriptionEffect, SubscriptionInput, SubscriptionMemory,
 };
 
 use crate::clock;
 use crate::local_endpoint::LocalEndpoint;
 use crate::messages::{
-    AgentIdle, CancelToken, ChildDown, Feed, Granted, LetGo, PanicNow, SendSubscribe, SendUnsubscribe, Stop, TakeToken, Unwatch,
-    Watch,
+    AgentIdle, CancelToken, ChildDown, Feed, Granted, LetGo, PanicNow, SendSubscribe, SendUnsubscribe, Stop, TakeToken,
+    Unwatch, Watch,
 };
 use crate::throttle::Throttle;
 use crate::views::{AgentView, ObserveAgent};
@@ -36,16 +36,42 @@ pub(crate) struct AgentContext {
     pub(crate) down: Recipient<ChildDown<AgentUri>>,
 }
 
+/// What an agent remembers of an earlier life.
+#[derive(Clone)]
+pub(crate) enum Memory {
+    /// Of a subscription, what still counts.
+    Subscribed(SubscriptionMemory),
+    /// A line as it was.
+    Line(Line),
+    /// What was pushed, and until when it holds.
+    Pushed(Pushed),
+}
+
+/// What an agent begins its life with.
+pub(crate) struct Birth {
+    /// Which actor of its parent it is; no other one ever had this number.
+    pub(crate) incarnation: u32,
+    /// Somebody watches it from the beginning.
+    pub(crate) wanted: bool,
+    /// What an earlier life left to it.
+    pub(crate) memory: Option<Memory>,
+}
+
 /// What survives an agent whose actor died: kept by the parent, written by the agent.
 #[derive(Default)]
-pub(crate) struct AgentMemory(Mutex<Option<SubscriptionMemory>>);
+pub(crate) struct AgentMemory(Mutex<Option<Memory>>);
 
 impl AgentMemory {
-    pub(crate) fn recall(&self) -> Option<SubscriptionMemory> {
+    pub(crate) fn recall(&self) -> Option<Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn keep(&self, memory: SubscriptionMemory) {
+    /// True when the agent was given up and nobody has revived it.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(self.recall(), Some(Memory::Subscribed(memory)) if memory.abandoned.is_some())
+    }
+
+    fn keep(&self, memory: Memory) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
     }
 }
@@ -59,6 +85,10 @@ pub(crate) struct Agent {
     shared: Arc<AgentContext>,
     memory: Arc<AgentMemory>,
     timer: Option<SpawnHandle>,
+    /// How many orders of its parent it has taken: only an agent that has taken them all may be let go.
+    orders: u32,
+    /// The provider shuts down: nothing is kept for later.
+    leaving: bool,
     told_to_stop: bool,
 }
 
@@ -67,10 +97,12 @@ impl Agent {
         uri: AgentUri,
         incarnation: u32,
         life: Life,
+        watchers: Watchers,
         shared: Arc<AgentContext>,
         memory: Arc<AgentMemory>,
     ) -> Self {
-        Self { uri, incarnation, life, watchers: Watchers::default(), shared, memory, timer: None, told_to_stop: false }
+        let (timer, orders, leaving, told_to_stop) = (None, 0, false, false);
+        Self { uri, incarnation, life, watchers, shared, memory, timer, orders, leaving, told_to_stop }
     }
 
     /// The only place with side effects: performs what the machine asks for, then arms the one timer.
@@ -83,24 +115,26 @@ impl Agent {
                     perform(effect, &self.uri, &mut self.watchers, &self.shared, ctx);
                 }
                 if remember {
-                    self.memory.keep(machine.memory());
+                    self.memory.keep(Memory::Subscribed(machine.memory()));
                 }
             }
             Life::Line(machine) => {
                 while let Some(SourceEffect::Publish(change)) = machine.poll_effect() {
                     self.watchers.publish(&change);
                 }
+                self.memory.keep(Memory::Line(machine.clone()));
             }
             Life::Pushed(machine) => {
                 while let Some(SourceEffect::Publish(change)) = machine.poll_effect() {
                     self.watchers.publish(&change);
                 }
+                self.memory.keep(Memory::Pushed(machine.clone()));
             }
         }
         self.rearm(ctx);
         if self.watchers.is_empty() && self.is_idle() {
-            let _gone_with_the_parent =
-                self.shared.idle.try_send(AgentIdle { uri: self.uri.clone(), incarnation: self.incarnation });
+            let (uri, incarnation, orders) = (self.uri.clone(), self.incarnation, self.orders);
+            self.shared.idle.do_send(AgentIdle { uri, incarnation, orders });
         }
     }
 
@@ -128,9 +162,12 @@ impl Agent {
 
     fn is_idle(&self) -> bool {
         match &self.life {
-            Life::Subscribed(machine) => machine.is_settled(),
+            // A dialog that was left on an endpoint that is down is ended when the endpoint is back.
+            Life::Subscribed(machine) => {
+                machine.is_settled() && (self.leaving || machine.memory().dialogs.iter().all(Option::is_none))
+            }
             Life::Line(_) => true,
-            Life::Pushed(machine) => machine.poll_timeout().is_none(),
+            Life::Pushed(machine) => self.leaving || machine.poll_timeout().is_none(),
         }
     }
 
@@ -223,6 +260,8 @@ impl Actor for Agent {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // An agent that is created again has watchers from the beginning, and tells them only what is new.
+        self.wanted(!self.watchers.is_empty());
         self.drive(ctx);
     }
 
@@ -237,6 +276,7 @@ impl Handler<Watch> for Agent {
     type Result = ();
 
     fn handle(&mut self, message: Watch, ctx: &mut Self::Context) {
+        self.orders += 1;
         if self.watchers.is_empty() {
             self.wanted(true);
             self.drive(ctx);
@@ -251,29 +291,11 @@ impl Handler<Watch> for Agent {
     }
 }
 
-/// An agent that is created again takes its watchers back without telling them anything.
-#[derive(actix::Message)]
-#[rtype(result = "()")]
-pub(crate) struct Adopt(pub(crate) Vec<Arc<crate::ucc::UccHandle>>);
-
-impl Handler<Adopt> for Agent {
-    type Result = ();
-
-    fn handle(&mut self, message: Adopt, ctx: &mut Self::Context) {
-        for ucc in message.0 {
-            self.watchers.add(ucc);
-        }
-        if !self.watchers.is_empty() {
-            self.wanted(true);
-        }
-        self.drive(ctx);
-    }
-}
-
 impl Handler<Unwatch> for Agent {
     type Result = ();
 
     fn handle(&mut self, message: Unwatch, ctx: &mut Self::Context) {
+        self.orders += 1;
         self.watchers.remove(message.ucc);
         if self.watchers.is_empty() {
             self.wanted(false);
@@ -286,6 +308,8 @@ impl Handler<LetGo> for Agent {
     type Result = ();
 
     fn handle(&mut self, _: LetGo, ctx: &mut Self::Context) {
+        self.orders += 1;
+        self.leaving = true;
         self.watchers = Watchers::default();
         self.wanted(false);
         self.drive(ctx);
@@ -339,6 +363,7 @@ impl Handler<FeedPushed> for Agent {
     type Result = ();
 
     fn handle(&mut self, message: FeedPushed, ctx: &mut Self::Context) {
+        self.orders += 1;
         if let Life::Pushed(machine) = &mut self.life {
             machine.handle(clock::now(), message.0);
         }

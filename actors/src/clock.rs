@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Now, on the monotonic clock of the runtime.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
 pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -12,21 +12,21 @@ use actix::{
     Actor, ActorContext, Addr, AsyncContext, Context, Handler, MessageResult, SpawnHandle, Supervised, Supervisor,
 };
 use presence_core::{
-    AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointState, Failure, FailureKind,
-    SubscriptionInput,
+    AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointState, Failure,
+    FailureKind, SubscriptionInput,
 };
 use presence_sip::{FlowId, Frame, Subscriber, SubscriberConfig, SubscriberEffect, WireEvent};
 
 use crate::agent::Agent;
-use crate::{clock, entropy};
 use crate::messages::{
-    ChildDown, Done, Drain, EndpointLost, EndpointUp, Feed, PanicNow, SendSubscribe, SendUnsubscribe,
+    ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, Feed, PanicNow, SendSubscribe, SendUnsubscribe,
 };
+use crate::pool_lookup::find;
 use crate::setup::EndpointSetup;
 use crate::sources::{Source, Ucma};
-use crate::pool_lookup::find;
 use crate::transport::{DiscoveryError, Server, Transport, TransportEvent, TransportSettings};
 use crate::views::{EndpointView, ObserveEndpoint};
+use crate::{clock, entropy};
 
 /// An agent with a dialog here, or one under way.
 struct Member {
@@ -95,6 +95,10 @@ impl LocalEndpoint {
             } else {
                 break;
             }
+        }
+        if self.lifecycle.state() == EndpointState::Terminated {
+            // Also for whoever asks when it is over already.
+            self.draining = None;
         }
         self.rearm(ctx);
         if std::mem::take(&mut self.restart) {
@@ -180,6 +184,8 @@ impl LocalEndpoint {
             && flow == FlowId::PRIMARY
         {
             let failure = Failure::new(FailureKind::Endpoint, EndedBy::Network, error.to_string());
+            // What was to be sent is no agent's failure.
+            self.subscriber.transport_lost(clock::now());
             self.lifecycle_input(EndpointInput::ConnectionLost { failure });
         }
     }
@@ -200,11 +206,17 @@ impl LocalEndpoint {
             }
             EndpointEffect::Probe => self.subscriber.probe(clock::now()),
             EndpointEffect::Up => self.source.do_send(EndpointUp { kind: self.kind() }),
+            EndpointEffect::Paused(failure) => {
+                self.last_failure = Some(failure.clone());
+                self.source.do_send(EndpointPaused { kind: self.kind(), failure });
+            }
             EndpointEffect::Lost(failure) => {
                 self.last_failure = Some(failure.clone());
                 self.source.do_send(EndpointLost { kind: self.kind(), failure });
                 self.restart = true;
             }
+            // The same is not said again for every agent and every pause.
+            EndpointEffect::Alarm(failure) if self.last_failure.as_ref() == Some(&failure) => {}
             EndpointEffect::Alarm(failure) => {
                 tracing::error!(logger = %self.setup.uri, failure = %failure,
                     "the pool does not serve presence subscriptions; check that the address is that of a presence server");
@@ -328,6 +340,8 @@ impl Handler<PoolFound> for LocalEndpoint {
 
     fn handle(&mut self, message: PoolFound, ctx: &mut Self::Context) {
         match (message.servers, &self.transport) {
+            // The look-up took so long that another one was begun; what that one finds is tried.
+            _ if message.attempt != self.lifecycle.view().attempts => {}
             (Ok(servers), Some(transport)) => {
                 transport.set_servers(servers);
                 transport.connect(u64::from(message.attempt));
@@ -378,6 +392,12 @@ impl Handler<SendSubscribe> for LocalEndpoint {
 
     fn handle(&mut self, message: SendSubscribe, ctx: &mut Self::Context) {
         let SendSubscribe { agent, uri, attempt, refresh } = message;
+        if !refresh && !self.lifecycle.is_up() {
+            // The endpoint was lost while the order was on its way: nothing may be sent, and it is not the agent's failure.
+            let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "the endpoint is not up");
+            agent.do_send(Feed(SubscriptionInput::Failed { attempt, failure }));
+            return;
+        }
         if refresh {
             self.subscriber.refresh(clock::now(), &uri, attempt);
         } else {

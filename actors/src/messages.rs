@@ -224,6 +224,14 @@ pub(crate) struct EndpointUp {
     pub(crate) kind: EndpointKind,
 }
 
+/// The pool of an endpoint asks to be left alone; what stands there goes on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct EndpointPaused {
+    pub(crate) kind: EndpointKind,
+    pub(crate) failure: Failure,
+}
+
 /// An endpoint can no longer serve agents.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
@@ -252,6 +260,8 @@ where
 pub(crate) struct AgentIdle {
     pub(crate) uri: AgentUri,
     pub(crate) incarnation: u32,
+    /// How many orders of its parent it had taken; when the parent has given more, it is not idle.
+    pub(crate) orders: u32,
 }
 
 /// End without being created again.

@@ -25,6 +25,7 @@ pub struct Provider {
     router: Addr<Router>,
     throttle: Addr<Throttle>,
     ucma: Option<Addr<Source<Ucma>>>,
+    drills: Arc<Vec<Recipient<PanicAgent>>>,
     observers: Arc<Vec<Recipient<ObserveSource>>>,
     uccs: Arc<AtomicU32>,
     outbox: usize,
@@ -40,17 +41,19 @@ impl Provider {
         let up = escalation.clone();
         let throttle = Supervisor::start(move |_: &mut Context<Throttle>| Throttle::new(machine, up));
 
-        let (mut sources, mut observers) = (Vec::<SourceHandle>::new(), Vec::new());
+        let (mut sources, mut observers, mut drills) = (Vec::<SourceHandle>::new(), Vec::new(), Vec::new());
         let attendant = setup.rules.attendant.is_some().then(|| {
             let source = Source::launch(Attendant, None, escalation.clone());
             sources.push(Source::handle(&source));
             observers.push(source.clone().recipient());
+            drills.push(source.clone().recipient());
             source
         });
         let pstn = setup.rules.pstn.then(|| {
             let source = Source::launch(Pstn::default(), None, escalation.clone());
             sources.push(Source::handle(&source));
             observers.push(source.clone().recipient());
+            drills.push(source.clone().recipient());
             source
         });
         let ucma = setup.rules.ucma.then(|| {
@@ -59,6 +62,7 @@ impl Provider {
             let source = Source::launch(Ucma::new(policy, setup.endpoints), Some(throttle.clone()), escalation.clone());
             sources.push(Source::handle(&source));
             observers.push(source.clone().recipient());
+            drills.push(source.clone().recipient());
             source
         });
 
@@ -70,6 +74,7 @@ impl Provider {
             throttle,
             ucma,
             observers: Arc::new(observers),
+            drills: Arc::new(drills),
             uccs: Arc::new(AtomicU32::new(0)),
             outbox: setup.outbox,
             fatal: Arc::new(Mutex::new(Some(fatal))),
@@ -135,13 +140,14 @@ impl Provider {
         }
     }
 
-    /// Has the actor of a UCMA agent panic: a drill of the supervision. True when there is such an agent.
+    /// Has the actor of an agent panic: a drill of the supervision. True when there is such an agent.
     #[doc(hidden)]
     pub async fn drill_agent(&self, uri: AgentUri) -> bool {
-        match &self.ucma {
-            Some(source) => source.send(PanicAgent(uri)).await.unwrap_or(false),
-            None => false,
+        let mut found = false;
+        for source in self.drills.iter() {
+            found |= source.send(PanicAgent(uri.clone())).await.unwrap_or(false);
         }
+        found
     }
 
     /// Has a local endpoint panic: a drill of the supervision. True when there is such an endpoint.

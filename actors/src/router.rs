@@ -75,6 +75,9 @@ impl Handler<Subscribe> for Router {
 
     fn handle(&mut self, message: Subscribe, _: &mut Self::Context) {
         let Subscribe { ucc, uri } = message;
+        if ucc.is_gone() {
+            return;
+        }
         match self.source(&uri) {
             Some(source) => {
                 log_source(&ucc, &uri, source.kind);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix::dev::SendError;
 use actix::{Addr, Recipient};
@@ -20,6 +21,9 @@ use crate::router::Router;
 
 /// How many events wait for a slow UCC, one by one and in order, before it has lagged.
 pub const DEFAULT_OUTBOX: usize = 1024;
+
+/// How long a UCC that died in silence may go unnoticed.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
 /// Which UCC: a number that is never used again in the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,11 +98,9 @@ impl Waiting {
             Some(earlier) => {
                 *missed += 1;
                 *earlier = match event {
-                    PresenceEvent::Changed(change) => PresenceEvent::Current {
-                        uri,
-                        presence: Arc::clone(&change.new),
-                        sequence: change.sequence,
-                    },
+                    PresenceEvent::Changed(change) => {
+                        PresenceEvent::Current { uri, presence: Arc::clone(&change.new), sequence: change.sequence }
+                    }
                     other => other,
                 };
             }
@@ -108,8 +110,7 @@ impl Waiting {
 
 impl UccHandle {
     pub(crate) fn new(id: UccId, name: &str, recipient: Recipient<PresenceEvent>, capacity: usize) -> Arc<Self> {
-        let outbox =
-            Outbox { capacity: capacity.max(1), busy: false, waiting: Waiting::InOrder(VecDeque::new()) };
+        let outbox = Outbox { capacity: capacity.max(1), busy: false, waiting: Waiting::InOrder(VecDeque::new()) };
         Arc::new(Self {
             id,
             name: name.into(),
@@ -178,13 +179,19 @@ impl UccHandle {
                 if self.is_gone() || !self.recipient.connected() {
                     break;
                 }
-                self.wake.notified().await;
+                // A UCC that dies while nothing is to be said to it is noticed all the same: its calls are released.
+                let _nothing_woke_it = tokio::time::timeout(SIGN_OF_LIFE, self.wake.notified()).await;
                 continue;
             };
+            if self.is_gone() {
+                break;
+            }
             if let PresenceEvent::Lagged { missed } = event {
                 tracing::warn!(logger = %self.name, missed, "the UCC is too slow for its presence changes; some were dropped, the present values follow");
             }
-            if self.recipient.send(event).await.is_err_and(|error| matches!(error, actix::MailboxError::Closed)) && !self.recipient.connected() {
+            if self.recipient.send(event).await.is_err_and(|error| matches!(error, actix::MailboxError::Closed))
+                && !self.recipient.connected()
+            {
                 break;
             }
         }

@@ -8,7 +8,7 @@ use crate::messages::PresenceEvent;
 use crate::ucc::{UccHandle, UccId};
 
 /// The UCCs that watch one agent. A UCC that is gone is dropped when it is met.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Watchers(Vec<Arc<UccHandle>>);
 
 impl Watchers {
@@ -42,11 +42,6 @@ impl Watchers {
     /// The names of the watching UCCs.
     pub(crate) fn names(&self) -> Vec<Arc<str>> {
         self.0.iter().map(|ucc| Arc::clone(ucc.name())).collect()
-    }
-
-    /// The UCCs themselves, for an agent that is created again.
-    pub(crate) fn handles(&self) -> &[Arc<UccHandle>] {
-        &self.0
     }
 }
 

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use actix::{Context, Handler};
-use presence_core::{AgentUri, Pushed, PushedInput, SourceKind, SubscriptionMemory};
+use presence_core::{AgentUri, Pushed, PushedInput, SourceKind};
 
 use super::{Serves, Source};
-use crate::agent::{FeedPushed, Life};
+use crate::agent::{Birth, FeedPushed, Life, Memory};
 use crate::messages::{Push, PushRefused};
 
 /// How many agents are kept; pushes for agents that nobody watches count too.
@@ -18,8 +18,11 @@ pub(crate) struct Attendant;
 impl Serves for Attendant {
     const KIND: SourceKind = SourceKind::Attendant;
 
-    fn life(&self, now: Instant, uri: &AgentUri, _: Option<SubscriptionMemory>) -> Life {
-        Life::Pushed(Pushed::new(now, uri.clone()))
+    fn life(&self, now: Instant, uri: &AgentUri, birth: Birth) -> Life {
+        Life::Pushed(match birth.memory {
+            Some(Memory::Pushed(pushed)) => pushed,
+            Some(Memory::Subscribed(_) | Memory::Line(_)) | None => Pushed::new(now, uri.clone()),
+        })
     }
 }
 
@@ -27,16 +30,15 @@ impl Handler<Push> for Source<Attendant> {
     type Result = Result<(), PushRefused>;
 
     fn handle(&mut self, message: Push, _: &mut Context<Self>) -> Self::Result {
-        if self.draining.is_some() {
+        if self.leaving {
             return Err(PushRefused::ShuttingDown);
         }
         if self.children.get(&message.uri).is_none() && self.children.len() >= MAX_PUSHED_AGENTS {
             return Err(PushRefused::TooMany(MAX_PUSHED_AGENTS));
         }
-        if let Some(agent) = self.ensure(&message.uri) {
-            let input = PushedInput::Push { status: message.status, time_to_live: message.time_to_live };
-            agent.do_send(FeedPushed(input));
-        }
+        self.ensure(&message.uri);
+        let input = PushedInput::Push { status: message.status, time_to_live: message.time_to_live };
+        self.children.push(&message.uri, FeedPushed(input));
         Ok(())
     }
 }

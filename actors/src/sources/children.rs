@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, Addr};
-use presence_core::{AgentUri, RestartBudget, SourceKind, SubscriptionMemory};
+use presence_core::{AgentUri, RestartBudget, SourceKind};
 
-use crate::agent::{Adopt, Agent, AgentContext, AgentMemory, Life};
+use crate::agent::{Agent, AgentContext, AgentMemory, Birth, FeedPushed, Life};
 use crate::messages::{AgentIdle, ChildDown, LetGo, PresenceEvent, Stop, Unwatch, Watch};
 use crate::supervise::{AGENT_RESTARTS, AGENT_WINDOW, QUARANTINE};
-use crate::ucc::UccHandle;
 use crate::watchers::Watchers;
 
 /// One agent, as its parent keeps it: all that must survive the agent's actor.
@@ -18,6 +17,8 @@ struct Child {
     /// None while it is in quarantine.
     address: Option<Addr<Agent>>,
     incarnation: u32,
+    /// How many orders this incarnation was given; it may be let go when it has taken them all and is idle.
+    orders: u32,
     memory: Arc<AgentMemory>,
     watchers: Watchers,
     budget: Option<Box<RestartBudget>>,
@@ -37,28 +38,25 @@ impl Children {
         Self { kind, children: BTreeMap::new(), quarantine: BTreeSet::new(), incarnations: 0, restarts: 0 }
     }
 
-    /// The agent of `uri`, created when it is not there; none while it is in quarantine.
-    pub(crate) fn ensure(
-        &mut self,
-        uri: &AgentUri,
-        shared: &Arc<AgentContext>,
-        life: impl FnOnce(Option<SubscriptionMemory>) -> Life,
-    ) -> Option<&Addr<Agent>> {
+    /// The agent of `uri`, created when it is not there.
+    pub(crate) fn ensure(&mut self, uri: &AgentUri, shared: &Arc<AgentContext>, life: impl FnOnce(Birth) -> Life) {
         if !self.children.contains_key(uri) {
             self.incarnations += 1;
             let memory = Arc::new(AgentMemory::default());
+            let birth = Birth { incarnation: self.incarnations, wanted: false, memory: None };
+            let (life, watchers) = (life(birth), Watchers::default());
             let agent =
-                Agent::new(uri.clone(), self.incarnations, life(None), Arc::clone(shared), Arc::clone(&memory));
+                Agent::new(uri.clone(), self.incarnations, life, watchers, Arc::clone(shared), Arc::clone(&memory));
             let child = Child {
                 address: Some(agent.start()),
                 incarnation: self.incarnations,
+                orders: 0,
                 memory,
                 watchers: Watchers::default(),
                 budget: None,
             };
             self.children.insert(uri.clone(), child);
         }
-        self.children.get(uri).and_then(|child| child.address.as_ref())
     }
 
     /// Adds a watcher to an agent that [`Children::ensure`] has made.
@@ -66,7 +64,10 @@ impl Children {
         let Some(child) = self.children.get_mut(&message.uri) else { return };
         child.watchers.add(Arc::clone(&message.ucc));
         match &child.address {
-            Some(agent) => agent.do_send(message),
+            Some(agent) => {
+                child.orders += 1;
+                agent.do_send(message);
+            }
             None => {
                 message.ucc.post(quarantined(&message.uri));
             }
@@ -78,14 +79,25 @@ impl Children {
         let Some(child) = self.children.get_mut(&message.uri) else { return };
         child.watchers.remove(message.ucc);
         if let Some(agent) = &child.address {
+            child.orders += 1;
             agent.do_send(message);
+        }
+    }
+
+    /// Hands what was pushed to an agent that [`Children::ensure`] has made.
+    pub(crate) fn push(&mut self, uri: &AgentUri, push: FeedPushed) {
+        let Some(child) = self.children.get_mut(uri) else { return };
+        if let Some(agent) = &child.address {
+            child.orders += 1;
+            agent.do_send(push);
         }
     }
 
     /// Lets an agent go that nobody wants, unless somebody has come to want it since it said so.
     pub(crate) fn idle(&mut self, message: &AgentIdle) {
         let Some(child) = self.children.get(&message.uri) else { return };
-        if child.incarnation == message.incarnation && child.watchers.is_empty() {
+        let is_same = child.incarnation == message.incarnation && child.orders == message.orders;
+        if is_same && child.watchers.is_empty() {
             if let Some(agent) = &child.address {
                 agent.do_send(Stop);
             }
@@ -99,15 +111,14 @@ impl Children {
         now: Instant,
         message: &ChildDown<AgentUri>,
         shared: &Arc<AgentContext>,
-        life: impl FnOnce(Option<SubscriptionMemory>) -> Life,
+        life: impl FnOnce(Birth) -> Life,
     ) {
         let Some(child) = self.children.get_mut(&message.child) else { return };
         if child.incarnation != message.incarnation {
             return;
         }
         self.restarts += 1;
-        let budget =
-            child.budget.get_or_insert_with(|| Box::new(RestartBudget::new(AGENT_RESTARTS, AGENT_WINDOW)));
+        let budget = child.budget.get_or_insert_with(|| Box::new(RestartBudget::new(AGENT_RESTARTS, AGENT_WINDOW)));
         if budget.allow(now) {
             tracing::error!(logger = %self.kind, uri = %message.child, "the agent's actor died of a bug; it is created again");
             self.create_again(&message.child, shared, life);
@@ -137,29 +148,22 @@ impl Children {
         &mut self,
         uri: &AgentUri,
         shared: &Arc<AgentContext>,
-        life: impl FnOnce(Option<SubscriptionMemory>) -> Life,
+        life: impl FnOnce(Birth) -> Life,
     ) {
         let Some(child) = self.children.get_mut(uri) else { return };
         self.incarnations += 1;
         child.incarnation = self.incarnations;
-        let agent = Agent::new(
-            uri.clone(),
-            child.incarnation,
-            life(child.memory.recall()),
-            Arc::clone(shared),
-            Arc::clone(&child.memory),
-        )
-        .start();
-        let watchers: Vec<Arc<UccHandle>> = child.watchers.handles().to_vec();
-        agent.do_send(Adopt(watchers));
-        child.address = Some(agent);
+        child.orders = 0;
+        let wanted = !child.watchers.is_empty();
+        let life = life(Birth { incarnation: child.incarnation, wanted, memory: child.memory.recall() });
+        let (watchers, shared, memory) = (child.watchers.clone(), Arc::clone(shared), Arc::clone(&child.memory));
+        child.address = Some(Agent::new(uri.clone(), child.incarnation, life, watchers, shared, memory).start());
     }
 
     /// The agents that were given up.
     pub(crate) fn abandoned(&self) -> impl Iterator<Item = (&AgentUri, &Addr<Agent>)> {
         self.children.iter().filter_map(|(uri, child)| {
-            let abandoned = child.memory.recall().is_some_and(|memory| memory.abandoned.is_some());
-            child.address.as_ref().filter(|_| abandoned).map(|agent| (uri, agent))
+            child.address.as_ref().filter(|_| child.memory.is_abandoned()).map(|agent| (uri, agent))
         })
     }
 
@@ -179,8 +183,16 @@ impl Children {
         for child in self.children.values_mut() {
             child.watchers = Watchers::default();
             if let Some(agent) = &child.address {
+                child.orders += 1;
                 agent.do_send(LetGo);
             }
+        }
+    }
+
+    /// Forgets an agent whose actor died while everything ends.
+    pub(crate) fn forget(&mut self, message: &ChildDown<AgentUri>) {
+        if self.children.get(&message.child).is_some_and(|child| child.incarnation == message.incarnation) {
+            self.children.remove(&message.child);
         }
     }
 

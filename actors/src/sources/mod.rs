@@ -8,19 +8,17 @@ mod ucma;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use actix::{
-    Actor, Addr, AsyncContext, Context, Handler, ResponseFuture, SpawnHandle, Supervised, Supervisor,
-};
-use presence_core::{AgentUri, SourceKind, SubscriptionMemory};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture, SpawnHandle, Supervised, Supervisor};
+use presence_core::{AgentUri, SourceKind};
 
 pub(crate) use attendant::Attendant;
 use children::Children;
 pub(crate) use pstn::Pstn;
 pub(crate) use ucma::{PanicEndpoint, Ucma};
 
-use crate::agent::{AgentContext, Life};
+use crate::agent::{AgentContext, Birth, Life};
 use crate::clock;
-use crate::messages::{AgentIdle, ChildDown, Done, Drain, Leave, PanicNow, Unwatch, Watch};
+use crate::messages::{AgentIdle, ChildDown, Done, Drain, Leave, PanicNow, PresenceEvent, Unwatch, Watch};
 use crate::router::SourceHandle;
 use crate::supervise::Escalation;
 use crate::throttle::Throttle;
@@ -33,13 +31,18 @@ pub(crate) trait Serves: Unpin + Sized + 'static {
     const KIND: SourceKind;
 
     /// The life cycle of a new agent, or of one that is created again with what it remembered.
-    fn life(&self, now: Instant, uri: &AgentUri, memory: Option<SubscriptionMemory>) -> Life;
+    fn life(&self, now: Instant, uri: &AgentUri, birth: Birth) -> Life;
 
     /// The source's actor runs.
     fn started(_source: &mut Source<Self>, _ctx: &mut Context<Source<Self>>) {}
 
     /// A UCC is gone.
     fn left(_source: &mut Source<Self>, _ucc: UccId) {}
+
+    /// True when nothing can be ended because nothing reaches the wire.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
 
     /// All agents have left the wire.
     fn drained(_source: &mut Source<Self>, _done: &Done) {}
@@ -56,7 +59,10 @@ pub(crate) struct Source<S: Serves> {
     children: Children,
     shared: Arc<AgentContext>,
     escalation: Escalation,
-    draining: Option<Done>,
+    /// The provider shuts down: nothing new is begun.
+    leaving: bool,
+    /// Who waits for the end of all subscriptions.
+    draining: Vec<Done>,
     timer: Option<SpawnHandle>,
 }
 
@@ -75,7 +81,8 @@ impl<S: Serves> Source<S> {
                 children: Children::new(S::KIND),
                 shared: Arc::new(shared),
                 escalation,
-                draining: None,
+                leaving: false,
+                draining: Vec::new(),
                 timer: None,
             }
         })
@@ -92,10 +99,10 @@ impl<S: Serves> Source<S> {
         }
     }
 
-    /// The agent of `uri`, created when it is not there.
-    fn ensure(&mut self, uri: &AgentUri) -> Option<&Addr<crate::agent::Agent>> {
+    /// Creates the agent of `uri` when it is not there.
+    fn ensure(&mut self, uri: &AgentUri) {
         let serves = &self.serves;
-        self.children.ensure(uri, &self.shared, |memory| serves.life(clock::now(), uri, memory))
+        self.children.ensure(uri, &self.shared, |birth| serves.life(clock::now(), uri, birth));
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {
@@ -108,7 +115,7 @@ impl<S: Serves> Source<S> {
                 let now = clock::now();
                 while let Some(uri) = source.children.released(now) {
                     let serves = &source.serves;
-                    source.children.create_again(&uri, &source.shared, |memory| serves.life(now, &uri, memory));
+                    source.children.create_again(&uri, &source.shared, |birth| serves.life(now, &uri, birth));
                 }
                 source.rearm(ctx);
             })
@@ -116,10 +123,10 @@ impl<S: Serves> Source<S> {
     }
 
     fn check_drained(&mut self) {
-        if self.children.len() == 0
-            && let Some(done) = self.draining.take()
-        {
-            S::drained(self, &done);
+        if (self.children.len() == 0 || self.serves.is_cut_off()) && self.leaving {
+            for done in std::mem::take(&mut self.draining) {
+                S::drained(self, &done);
+            }
         }
     }
 }
@@ -146,7 +153,11 @@ impl<S: Serves> Handler<Watch> for Source<S> {
     type Result = ();
 
     fn handle(&mut self, message: Watch, _: &mut Self::Context) {
-        if self.draining.is_some() {
+        if self.leaving {
+            message.ucc.post(PresenceEvent::Unserved {
+                uri: message.uri,
+                why: "the presence provider is shutting down".into(),
+            });
             return;
         }
         let uri = message.uri.clone();
@@ -184,8 +195,14 @@ impl<S: Serves> Handler<ChildDown<AgentUri>> for Source<S> {
     type Result = ();
 
     fn handle(&mut self, message: ChildDown<AgentUri>, ctx: &mut Self::Context) {
+        if self.leaving {
+            tracing::error!(logger = %S::KIND, uri = %message.child, "the agent's actor died of a bug while everything ends");
+            self.children.forget(&message);
+            self.check_drained();
+            return;
+        }
         let (now, serves) = (clock::now(), &self.serves);
-        self.children.down(now, &message, &self.shared, |memory| serves.life(now, &message.child, memory));
+        self.children.down(now, &message, &self.shared, |birth| serves.life(now, &message.child, birth));
         self.rearm(ctx);
     }
 }
@@ -194,7 +211,8 @@ impl<S: Serves> Handler<Drain> for Source<S> {
     type Result = ();
 
     fn handle(&mut self, message: Drain, _: &mut Self::Context) {
-        self.draining = Some(message.done);
+        self.leaving = true;
+        self.draining.push(message.done);
         self.children.let_go();
         self.check_drained();
     }

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use actix::{Context, Handler};
-use presence_core::{AgentUri, Calls, Line, LineInput, SourceKind, SubscriptionMemory};
+use presence_core::{AgentUri, Calls, Line, LineInput, SourceKind};
 
 use super::{Serves, Source};
-use crate::agent::{FeedLine, Life};
+use crate::agent::{Birth, FeedLine, Life, Memory};
 use crate::messages::{CallEnded, CallStarted};
 use crate::ucc::UccId;
 
@@ -19,8 +19,11 @@ pub(crate) struct Pstn {
 impl Serves for Pstn {
     const KIND: SourceKind = SourceKind::Pstn;
 
-    fn life(&self, now: Instant, uri: &AgentUri, _: Option<SubscriptionMemory>) -> Life {
-        let mut line = Line::new(now, uri.clone());
+    fn life(&self, now: Instant, uri: &AgentUri, birth: Birth) -> Life {
+        let mut line = match birth.memory {
+            Some(Memory::Line(line)) => line,
+            Some(Memory::Subscribed(_) | Memory::Pushed(_)) | None => Line::new(now, uri.clone()),
+        };
         line.handle(now, LineInput::InCalls(self.calls.in_call(uri)));
         Life::Line(line)
     }

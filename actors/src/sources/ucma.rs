@@ -5,18 +5,21 @@ use std::time::Instant;
 
 use actix::{Addr, AsyncContext, Context, Handler, ResponseFuture};
 use presence_core::{
-    AgentUri, EndpointKind, EndpointSet, RestartBudget, SourceKind, Subscription, SubscriptionInput,
-    SubscriptionMemory, SubscriptionPolicy,
+    AgentUri, Attempt, EndpointKind, EndpointSet, Presence, RestartBudget, SourceKind, Subscription, SubscriptionInput,
+    SubscriptionMemory, SubscriptionPolicy, Ticket,
 };
 
 use super::{Serves, Source};
-use crate::agent::Life;
+use crate::agent::{Birth, Life, Memory};
 use crate::clock;
 use crate::local_endpoint::LocalEndpoint;
-use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointUp, Feed, PanicNow, Revive};
+use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, Feed, PanicNow, Revive};
 use crate::setup::EndpointSetup;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
 use crate::views::{EndpointView, ObserveEndpoint};
+
+/// How far the numbers of two agents of the same URI are apart when they follow each other at once.
+const NUMBERS_OF_A_LIFE: u32 = 4_096;
 
 /// One local endpoint, as its parent keeps it.
 struct EndpointChild {
@@ -51,8 +54,16 @@ impl Ucma {
 impl Serves for Ucma {
     const KIND: SourceKind = SourceKind::Ucma;
 
-    fn life(&self, now: Instant, uri: &AgentUri, memory: Option<SubscriptionMemory>) -> Life {
-        let mut machine = Subscription::new(now, uri.clone(), Arc::clone(&self.policy), memory);
+    fn life(&self, now: Instant, uri: &AgentUri, birth: Birth) -> Life {
+        let memory = match birth.memory {
+            Some(Memory::Subscribed(memory)) => memory,
+            Some(Memory::Line(_) | Memory::Pushed(_)) | None => blank(now, birth.incarnation),
+        };
+        let mut machine = Subscription::new(now, uri.clone(), Arc::clone(&self.policy), Some(memory));
+        if birth.wanted {
+            // Said first, so that a dialog that is left from an earlier life is taken over and not ended.
+            machine.handle(now, SubscriptionInput::Wanted);
+        }
         for kind in self.up.iter() {
             machine.handle(now, SubscriptionInput::EndpointUp(kind));
         }
@@ -63,6 +74,10 @@ impl Serves for Ucma {
         for index in 0..source.serves.endpoints.len() {
             source.start_endpoint(index, ctx);
         }
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.up.is_empty()
     }
 
     fn drained(source: &mut Source<Self>, done: &Done) {
@@ -84,6 +99,22 @@ impl Serves for Ucma {
             }
             views
         })
+    }
+}
+
+/// What a new agent knows: nothing. Its numbers are not those of an earlier agent of the same URI, whose last answers
+/// may still be on their way.
+fn blank(now: Instant, incarnation: u32) -> SubscriptionMemory {
+    let number = incarnation.wrapping_mul(NUMBERS_OF_A_LIFE);
+    SubscriptionMemory {
+        presence: Arc::new(Presence::unknown(now, SourceKind::Ucma)),
+        sequence: 0,
+        failures: 0,
+        home: EndpointKind::Application,
+        abandoned: None,
+        attempt: Attempt(number),
+        ticket: Ticket(number),
+        dialogs: [None; 2],
     }
 }
 
@@ -109,6 +140,7 @@ impl Source<Ucma> {
     fn lost(&mut self, kind: EndpointKind) {
         self.serves.up.remove(kind);
         self.feed_all(&SubscriptionInput::EndpointLost(kind));
+        self.check_drained();
     }
 }
 
@@ -119,6 +151,19 @@ impl Handler<EndpointUp> for Source<Ucma> {
         self.serves.up.insert(message.kind);
         tracing::info!(logger = "PresenceProvider", agents = self.children.len(), "the {} is up", message.kind);
         self.feed_all(&SubscriptionInput::EndpointUp(message.kind));
+    }
+}
+
+impl Handler<EndpointPaused> for Source<Ucma> {
+    type Result = ();
+
+    fn handle(&mut self, message: EndpointPaused, _: &mut Context<Self>) {
+        let wait = message.failure.retry_after.map(|wait| format!("{} s", wait.as_secs()));
+        tracing::warn!(logger = "PresenceProvider", failure = %message.failure, agents = self.children.len(),
+            retry_after = wait.as_deref().unwrap_or("none"),
+            "the {} is paused; what is subscribed goes on, and nothing new is sent for now", message.kind);
+        self.serves.up.remove(message.kind);
+        self.feed_all(&SubscriptionInput::EndpointPaused(message.kind));
     }
 }
 

@@ -3,12 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use presence_actors::transport::memory::{self, MemoryPool};
+use presence_core::AgentUri;
+use presence_simulator::{
+    Activity, AgentState, ConnectionId, Counters, Effect, Faults, PresenceServer, Refusal, Scope, ServerSettings, Wire,
+};
 use presence_sip::{Frame, Framer, Limits};
-use presence_simulator::{ConnectionId, Counters, Effect, PresenceServer, ServerSettings, Wire};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
 use tokio::sync::{Notify, mpsc};
 
@@ -24,6 +27,7 @@ struct Shared {
     machine: RefCell<PresenceServer>,
     writers: RefCell<BTreeMap<ConnectionId, mpsc::UnboundedSender<Bytes>>>,
     online: RefCell<bool>,
+    dialled: RefCell<usize>,
     changed: Notify,
 }
 
@@ -33,10 +37,15 @@ fn now() -> Instant {
 
 impl VirtualPool {
     pub(crate) fn start(agents: usize, side: MemoryPool) -> Self {
+        Self::start_moving(agents, side, 1, None)
+    }
+
+    /// A pool whose agents move by dice.
+    pub(crate) fn start_moving(agents: usize, side: MemoryPool, seed: u64, change_interval: Option<Duration>) -> Self {
         let settings = ServerSettings {
-            seed: 1,
+            seed,
             agents: (1..=agents).map(agent).collect(),
-            change_interval: None,
+            change_interval,
             address: memory::PEER,
             digest: None,
         };
@@ -45,6 +54,7 @@ impl VirtualPool {
                 machine: RefCell::new(PresenceServer::new(now(), settings)),
                 writers: RefCell::default(),
                 online: RefCell::new(true),
+                dialled: RefCell::new(0),
                 changed: Notify::new(),
             }),
         };
@@ -61,6 +71,35 @@ impl VirtualPool {
         result
     }
 
+    /// An agent does this from now on.
+    pub(crate) fn set(&self, number: usize, activity: Activity) {
+        self.with(|server, now| assert!(server.set_presence(now, &agent(number), AgentState::of(activity))));
+    }
+
+    /// Faults for one agent.
+    pub(crate) fn fault(&self, uri: &AgentUri, faults: Faults) {
+        self.with(|server, _| server.faults(&Scope::Agent(uri.clone()), faults));
+    }
+
+    /// One agent is refused with this code.
+    pub(crate) fn refuse(&self, uri: &AgentUri, code: u16) {
+        self.fault(uri, Faults::refusing(Refusal::with(code)));
+    }
+
+    /// Faults for everyone.
+    pub(crate) fn fault_all(&self, faults: Faults) {
+        self.with(|server, _| server.faults(&Scope::Everyone, faults));
+    }
+
+    pub(crate) fn heal(&self) {
+        self.with(|server, _| server.heal());
+    }
+
+    /// Agents with a subscription now, each with how many.
+    pub(crate) fn subscriptions(&self) -> BTreeMap<String, usize> {
+        self.counters().by_agent
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.shared.machine.borrow().counters()
     }
@@ -71,6 +110,11 @@ impl VirtualPool {
         if !online {
             self.drop_connections();
         }
+    }
+
+    /// How often it was tried to connect.
+    pub(crate) fn dialled(&self) -> usize {
+        *self.shared.dialled.borrow()
     }
 
     pub(crate) fn drop_connections(&self) {
@@ -95,6 +139,7 @@ impl Shared {
 async fn accept(shared: Rc<Shared>, mut side: MemoryPool) {
     let mut next = 0;
     while let Some(stream) = side.accept().await {
+        *shared.dialled.borrow_mut() += 1;
         if !*shared.online.borrow() {
             continue;
         }
