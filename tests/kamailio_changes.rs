@@ -1,5 +1,5 @@
 //! Presence that is published at a real Kamailio reaches every UCC, over each transport.
-#![allow(missing_docs, reason = "a test binary has no reader of its docs")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test binary has no reader of its docs and may panic")]
 
 mod support;
 

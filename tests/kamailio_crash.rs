@@ -1,5 +1,5 @@
 //! A real Kamailio is killed with -9 and started again: every agent comes back by itself, at the configured rate.
-#![allow(missing_docs, reason = "a test binary has no reader of its docs")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test binary has no reader of its docs and may panic")]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! The application endpoint and the user endpoint, each at a Kamailio of its own (the user endpoint's PoolFqdn).
-#![allow(missing_docs, reason = "a test binary has no reader of its docs")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test binary has no reader of its docs and may panic")]
 
 mod support;
 

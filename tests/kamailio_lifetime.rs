@@ -1,5 +1,5 @@
 //! Subscriptions at a real Kamailio are refreshed, ended and begun again when they should be.
-#![allow(missing_docs, reason = "a test binary has no reader of its docs")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test binary has no reader of its docs and may panic")]
 
 mod support;
 

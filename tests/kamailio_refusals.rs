@@ -1,5 +1,5 @@
 //! What each refusal of a real Kamailio, and its silence, costs: the URI, the endpoint or nobody.
-#![allow(missing_docs, reason = "a test binary has no reader of its docs")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test binary has no reader of its docs and may panic")]
 
 mod support;
 

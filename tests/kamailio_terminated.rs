@@ -1,5 +1,5 @@
 //! What the provider does when a real Kamailio ends a subscription, for each reason of RFC 6665 section 4.1.3.
-#![allow(missing_docs, reason = "a test binary has no reader of its docs")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test binary has no reader of its docs and may panic")]
 
 mod support;
 

@@ -395,7 +395,7 @@ fn clone(file: &File) -> File {
 }
 
 /// The program of that name, in PATH or where Debian keeps servers, which is not in everybody's PATH.
-fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`kamailio`] | a Kamailio of one's own on loopback: start, faults, kill, restart, what it saw |
 //! | [`certificates`] | a little PKI for mutual TLS: authority, pool, application, and two impostors |
+//! | [`capture`] | what was on the wire, by tshark |
 //! | [`phone`] | raw SIP text over UDP or TCP, read by nothing of ours, so that both sides cannot share a mistake |
 //! | [`documents`] | presence documents to publish |
 //! | [`running`] | the provider in this process, in a thread of its own, and UCCs that write down what they hear |
@@ -20,6 +21,7 @@
     reason = "each test binary uses a part of this module, and waits for another process on the wall clock"
 )]
 
+pub mod capture;
 pub mod certificates;
 pub mod documents;
 pub mod kamailio;
