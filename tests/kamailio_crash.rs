@@ -84,7 +84,7 @@ fn after_a_crash_that_kept_the_dialogs_all_agents_are_refreshed_at_the_configure
 }
 
 #[test]
-fn over_udp_a_crash_is_noticed_by_the_probe_and_all_agents_come_back() {
+fn over_udp_a_crash_is_noticed_by_the_probe_and_all_agents_come_back_at_the_configured_rate() {
     let Some((mut kamailio, provider, queue)) = watching(Store::WriteThrough, TransportKind::Udp) else { return };
     crash(&mut kamailio, &provider);
     assert_eq!(kamailio.observed().initial().len(), OTHERS + 1, "no dialog was begun a second time");

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use presence_core::{Availability, FailureKind, Freshness, SubscriptionState};
+use presence_core::{Availability, FailureKind, Freshness, RetryPolicy, SubscriptionState};
 use presence_sip::TransportKind;
 use support::documents::pidf;
 use support::eventually;
@@ -24,9 +24,17 @@ enum Reaction {
     Kept,
 }
 
-const AT_ONCE: Reaction = Reaction::Again(Duration::ZERO, Duration::from_millis(490));
-/// The first delay of `running::setup` is 500 ms.
-const BACK_OFF: Reaction = Reaction::Again(Duration::from_millis(490), Duration::from_millis(1_500));
+/// The first delay after a failure that counts.
+const FIRST: Duration = Duration::from_secs(2);
+const AT_ONCE: Reaction = Reaction::Again(Duration::ZERO, just_before(FIRST));
+const BACK_OFF: Reaction = Reaction::Again(just_before(FIRST), Duration::from_secs(4));
+/// The wait that a peer asks for.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// The peer's log has the beginning of a wait a little late.
+const fn just_before(wait: Duration) -> Duration {
+    wait.saturating_sub(Duration::from_millis(20))
+}
 
 /// When the subscription of alice was ended, and when it was begun again.
 fn ended_and_begun(observed: &Observed) -> Option<(Duration, Duration)> {
@@ -57,7 +65,9 @@ fn a_new_dialog_follows(kamailio: &Kamailio, provider: &Running, queue: &Queue, 
 fn after_terminated_with(reason: &str, kind: FailureKind, reaction: Reaction) {
     let Some(kamailio) = Kamailio::start(Setup::default()) else { return };
     kamailio.publish("alice", &pidf(&Kamailio::uri("alice"), true, Some("away")), None);
-    let provider = Running::start(setup(vec![application(&kamailio, TransportKind::Tcp)]));
+    let mut setup = setup(vec![application(&kamailio, TransportKind::Tcp)]);
+    setup.retry = RetryPolicy::try_new(FIRST, 10 * FIRST).unwrap();
+    let provider = Running::start(setup);
     let queue = provider.queue("one");
     queue.subscribe("alice");
     queue.await_availability("alice", Availability::AWAY);
@@ -97,8 +107,8 @@ fn after_timeout_a_new_dialog_begins_at_once() {
 
 #[test]
 fn after_probation_a_new_dialog_begins_when_retry_after_is_over() {
-    let reaction = Reaction::Again(Duration::from_millis(1_990), Duration::from_millis(3_500));
-    after_terminated_with(";reason=probation;retry-after=2", FailureKind::Transient, reaction);
+    let reaction = Reaction::Again(just_before(RETRY_AFTER), 2 * RETRY_AFTER);
+    after_terminated_with(";reason=probation;retry-after=5", FailureKind::Transient, reaction);
 }
 
 #[test]
