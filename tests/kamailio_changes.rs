@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::net::{TcpListener, TcpStream};
+
 use presence_actors::PresenceEvent;
-use presence_core::{Availability, EndpointKind};
+use presence_core::{Availability, EndpointKind, EndpointState};
 use presence_sip::TransportKind;
 use support::documents::pidf;
 use support::eventually;
@@ -80,4 +82,24 @@ fn every_change_reaches_every_ucc_over_tcp() {
 #[test]
 fn every_change_reaches_every_ucc_over_mutual_tls() {
     every_change_reaches_every_ucc_over(TransportKind::Tls);
+}
+
+/// Somebody else has our port when we start: once it is free, the pool is told where we listen without a new connection.
+#[test]
+fn a_listener_that_comes_late_is_where_the_pool_connects_to() {
+    let Some(kamailio) = Kamailio::start(Setup::default()) else { return };
+    kamailio.publish("alice", &pidf(&Kamailio::uri("alice"), true, Some("away")), None);
+    let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = occupied.local_addr().unwrap();
+    let mut endpoint = application(&kamailio, TransportKind::Tls);
+    endpoint.listen = Some(address);
+    let provider = Running::start(setup(vec![endpoint]));
+    provider.await_endpoint(EndpointKind::Application, EndpointState::Established);
+    drop(occupied);
+    eventually("our listener", SOON, || TcpStream::connect(address).ok());
+    let queue = provider.queue("one");
+    queue.subscribe("alice");
+    queue.await_availability("alice", Availability::AWAY);
+    let contact = format!("sip:application@{address};transport=tls");
+    assert!(kamailio.observed().notifies.iter().all(|notify| notify.contact == contact));
 }

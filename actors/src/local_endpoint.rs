@@ -43,6 +43,8 @@ pub(crate) struct LocalEndpoint {
     subscriber: Subscriber,
     transport: Option<Transport>,
     listening: Option<SocketAddr>,
+    /// Our side of the last connection that was made.
+    connection: Option<SocketAddr>,
     /// Who is told about which agent's dialog.
     members: BTreeMap<AgentUri, Member>,
     last_failure: Option<Failure>,
@@ -73,6 +75,7 @@ impl LocalEndpoint {
             subscriber,
             transport: None,
             listening: None,
+            connection: None,
             members: BTreeMap::new(),
             last_failure: None,
             draining: None,
@@ -258,11 +261,18 @@ impl LocalEndpoint {
         }
     }
 
-    fn connected(&mut self, attempt: u32, local: SocketAddr) {
-        let sent_by = self.local_address(local).to_string();
+    /// All requests from now on say where we are reached.
+    fn announce(&mut self) {
+        let Some(connection) = self.connection else { return };
+        let sent_by = self.local_address(connection).to_string();
         let user = self.setup.uri.user().unwrap_or("presence-provider");
         let contact = format!("sip:{user}@{sent_by};transport={}", self.setup.transport.uri_param());
         self.subscriber.set_local(contact, sent_by);
+    }
+
+    fn connected(&mut self, attempt: u32, local: SocketAddr) {
+        self.connection = Some(local);
+        self.announce();
         self.lifecycle_input(EndpointInput::Connected { attempt });
     }
 
@@ -364,6 +374,8 @@ impl Handler<TransportEvent> for LocalEndpoint {
             TransportEvent::Listening { local } => {
                 tracing::info!(logger = %self.setup.uri, "the {} listens on {local} ({})", self.kind(), self.setup.transport);
                 self.listening = Some(local);
+                // It may have come after the connection, when somebody else had the port.
+                self.announce();
             }
             TransportEvent::ListenFailed { why } => {
                 tracing::error!(logger = %self.setup.uri, reason = %why, "the {} cannot listen; the pool cannot open connections to us", self.kind());
