@@ -34,7 +34,8 @@ pub enum Command {
     ///
     /// Prints every effective setting with its unit, marks the defaults, and says how long a full start takes at the
     /// configured rate. Errors, warnings and hints go to the standard error, each with file, line, column and what to
-    /// write instead. Nothing is connected to. Exit code 0 when the file can be used, 78 when not.
+    /// write instead. The files that are named are read and the pool's name is looked up; nothing is connected to. Exit
+    /// code 0 when the file holds no error, 78 when it does.
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(CheckArguments),
 
@@ -76,6 +77,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   presence-provider check
   presence-provider check --config ./Config.xml
+  presence-provider check --strict && systemctl restart presence-provider
   presence-provider check --config ./Config.xml --json | jq .settings";
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -98,6 +100,14 @@ pub struct CheckArguments {
     /// Which file to check.
     #[command(flatten)]
     pub file: ConfigArgument,
+
+    /// End with 78 also when a start would lack something: a queue, a certificate, a pool that is found
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Ask no name server for the pool
+    #[arg(long)]
+    pub no_lookup: bool,
 
     /// Print one JSON object instead of text
     #[arg(long)]
@@ -186,7 +196,10 @@ mod tests {
     fn without_a_config_the_default_path_is_taken() {
         let arguments = Arguments::try_parse_from(["presence-provider", "check"]).expect("a command line");
         let file = ConfigArgument { config: DEFAULT_CONFIG.into() };
-        assert_eq!(arguments.command, Command::Check(CheckArguments { file, json: false }));
+        assert_eq!(
+            arguments.command,
+            Command::Check(CheckArguments { file, strict: false, no_lookup: false, json: false })
+        );
     }
 
     #[derive(Parser)]

@@ -9,6 +9,8 @@ use presence_config::{Dialect, PoolAddress, PoolSettings, Settings, Transport, U
 use presence_core::{AgentUri, EndpointKind, RetryPolicy, RetryPolicyError};
 use presence_sip::{Credentials, TransportKind};
 
+use crate::pools::transport_kind;
+
 /// Why good settings cannot be started from. The text fits after "failed to start: ".
 #[derive(Debug, thiserror::Error)]
 pub enum AssembleError {
@@ -33,6 +35,14 @@ pub enum AssembleError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The file of the password holds none.
+    #[error("the password of `{user}` is not in {path}: its first line is empty")]
+    EmptyPassword {
+        /// The UserName.
+        user: String,
+        /// The file.
+        path: PathBuf,
     },
     /// There is a user name and no password.
     #[error("the Pool has the UserName `{0}` and no PasswordFile; name the file whose first line is the password")]
@@ -63,18 +73,58 @@ fn endpoints(ucma: &UcmaSettings) -> Result<Vec<EndpointSetup>, AssembleError> {
         return Err(AssembleError::Dialect);
     }
     let shared = Shared::of(&ucma.pool)?;
-    let application =
-        shared.endpoint(EndpointKind::Application, &ucma.application_endpoint, ucma.pool.address.as_ref())?;
-    let mut endpoints = vec![application];
+    let endpoint = |(kind, pool)| match (kind, &ucma.user_endpoint) {
+        (EndpointKind::User, Some(user)) => {
+            // One port has one listener, and it is the application endpoint's; the user endpoint's Contact names a port
+            // of its own that the system chooses.
+            let listen = ucma.pool.listen.map(|listen| SocketAddr::new(listen.ip(), 0));
+            EndpointSetup { listen, ..shared.endpoint(kind, &user.uri, pool) }
+        }
+        (EndpointKind::User | EndpointKind::Application, _) => {
+            shared.endpoint(EndpointKind::Application, &ucma.application_endpoint, pool)
+        }
+    };
+    Ok(pools(ucma)?.into_iter().map(endpoint).collect())
+}
+
+/// The pool of each configured endpoint, the application endpoint's first.
+///
+/// # Errors
+/// [`AssembleError::NoDomain`] when no address is configured and the endpoint's URI has no domain.
+pub fn pools(ucma: &UcmaSettings) -> Result<Vec<(EndpointKind, Pool)>, AssembleError> {
+    let shared = ucma.pool.address.as_ref();
+    let mut pools = vec![(EndpointKind::Application, pool(&ucma.application_endpoint, shared)?)];
     if let Some(user) = &ucma.user_endpoint {
-        let pool = user.pool.as_ref().or(ucma.pool.address.as_ref());
-        let mut user = shared.endpoint(EndpointKind::User, &user.uri, pool)?;
-        // One port has one listener, and it is the application endpoint's; the user endpoint's Contact names a port
-        // of its own that the system chooses.
-        user.listen = ucma.pool.listen.map(|listen| SocketAddr::new(listen.ip(), 0));
-        endpoints.push(user);
+        pools.push((EndpointKind::User, pool(&user.uri, user.pool.as_ref().or(shared))?));
     }
-    Ok(endpoints)
+    Ok(pools)
+}
+
+fn pool(uri: &AgentUri, address: Option<&PoolAddress>) -> Result<Pool, AssembleError> {
+    Ok(match address {
+        Some(address) => Pool::Address { host: address.host.clone(), port: address.port },
+        None => Pool::Discover { domain: uri.host().ok_or_else(|| AssembleError::NoDomain(uri.clone()))?.to_owned() },
+    })
+}
+
+/// Why the files that the pool's settings name cannot be used, although they can be opened. A sentence each.
+pub(crate) fn unusable_files(pool: &PoolSettings) -> Vec<String> {
+    // What is not named at all has been told already.
+    let tls = if pool.trusted_certificates.is_some() { tls(pool).err() } else { None };
+    tls.into_iter().chain(credentials(pool).err()).map(|error| error.to_string()).collect()
+}
+
+fn tls(pool: &PoolSettings) -> Result<Option<TlsIdentity>, AssembleError> {
+    if pool.transport != Transport::Tls {
+        return Ok(None);
+    }
+    let files = TlsFiles {
+        certificate: pool.certificate.clone(),
+        private_key: pool.private_key.clone(),
+        trusted_certificates: pool.trusted_certificates.clone(),
+        peer_names: pool.peer_names.clone(),
+    };
+    Ok(Some(TlsIdentity::load(&files)?))
 }
 
 /// What both endpoints have from the `Pool` element.
@@ -87,38 +137,16 @@ struct Shared<'a> {
 
 impl<'a> Shared<'a> {
     fn of(pool: &'a PoolSettings) -> Result<Self, AssembleError> {
-        let transport = match pool.transport {
-            Transport::Udp => TransportKind::Udp,
-            Transport::Tcp => TransportKind::Tcp,
-            Transport::Tls => TransportKind::Tls,
-        };
-        let files = || TlsFiles {
-            certificate: pool.certificate.clone(),
-            private_key: pool.private_key.clone(),
-            trusted_certificates: pool.trusted_certificates.clone(),
-            peer_names: pool.peer_names.clone(),
-        };
-        let tls = (transport == TransportKind::Tls).then(|| TlsIdentity::load(&files())).transpose()?;
-        Ok(Self { pool, transport, tls, credentials: credentials(pool)? })
+        let transport = transport_kind(pool.transport);
+        Ok(Self { pool, transport, tls: tls(pool)?, credentials: credentials(pool)? })
     }
 
-    fn endpoint(
-        &self,
-        kind: EndpointKind,
-        uri: &AgentUri,
-        address: Option<&PoolAddress>,
-    ) -> Result<EndpointSetup, AssembleError> {
-        let pool = match address {
-            Some(address) => Pool::Address { host: address.host.clone(), port: address.port },
-            None => {
-                Pool::Discover { domain: uri.host().ok_or_else(|| AssembleError::NoDomain(uri.clone()))?.to_owned() }
-            }
-        };
+    fn endpoint(&self, kind: EndpointKind, uri: &AgentUri, pool: Pool) -> EndpointSetup {
         let mut endpoint = EndpointSetup::new(kind, uri.clone(), pool, self.transport);
         endpoint.listen = self.pool.listen;
         endpoint.tls.clone_from(&self.tls);
         endpoint.credentials.clone_from(&self.credentials);
-        Ok(endpoint)
+        endpoint
     }
 }
 
@@ -131,5 +159,8 @@ fn credentials(pool: &PoolSettings) -> Result<Option<Credentials>, AssembleError
         source,
     })?;
     let password = text.lines().next().unwrap_or_default();
+    if password.is_empty() {
+        return Err(AssembleError::EmptyPassword { user: user.clone(), path: path.clone() });
+    }
     Ok(Some(Credentials { user: user.clone(), password: password.to_owned() }))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use presence_config::{Diagnostic, LoadError, SettingRow, Settings};
+use presence_config::{Diagnostic, LoadError, Loaded, SettingRow, Settings};
 use presence_core::{SourceKind, Throttle};
 use serde::Serialize;
 
@@ -12,14 +12,18 @@ use crate::answer::{Answer, json};
 use crate::args::CheckArguments;
 use crate::configuration::{complaint, rendered, verdict};
 use crate::exit::Exit;
+use crate::pools::{self, PoolFound};
+use crate::readiness;
 
 /// What `check` finds. The fields are the JSON form of the answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Findings<'a> {
     /// The file.
     pub file: String,
-    /// True when the service would accept it.
+    /// True when the file holds no error.
     pub usable: bool,
+    /// True when `run` has everything that it needs: `usable`, and nothing is `missing`.
+    pub startable: bool,
     /// Why the file could not be read at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<String>,
@@ -27,6 +31,10 @@ pub struct Findings<'a> {
     pub diagnostics: &'a [Diagnostic],
     /// What a start of the service will lack although the file is valid, a sentence each.
     pub missing: Vec<String>,
+    /// What the service can start with and its operator will not be happy with, a sentence each.
+    pub doubts: Vec<String>,
+    /// What the name servers say about the pools that have names.
+    pub pools: Vec<PoolFound>,
     /// The effective settings; empty when there are errors.
     pub settings: Vec<SettingRow>,
     /// How a full start goes.
@@ -83,34 +91,76 @@ pub fn check(arguments: &CheckArguments, color: bool) -> Answer {
     let path = &arguments.file.config;
     let file = path.display().to_string();
     match presence_config::load(path) {
-        Ok(loaded) => {
-            let settings = &loaded.settings;
-            let missing = [settings.not_served(), settings.missing_for_start(), settings.missing_files()].concat();
-            let (diagnostics, start) = (&loaded.warnings, FullStart::of(settings));
-            if arguments.json {
-                let settings = settings.report();
-                let start = Some(start);
-                let findings = Findings { file, usable: true, unreadable: None, diagnostics, missing, settings, start };
-                return Answer::ok(json(&findings));
-            }
-            let mut stderr = rendered(diagnostics, color);
-            for sentence in &missing {
-                stderr.push_str(&format!("warning: {sentence}\n\n"));
-            }
-            let stdout = format!("{}\n{}", table(settings), start_text(settings, &start));
-            let stdout = format!("{file} can be used: {}\n\n{stdout}", verdict(diagnostics));
-            Answer { stderr, ..Answer::ok(stdout) }
-        }
+        Ok(loaded) => checked(arguments, file, &loaded, color),
         Err(error) if arguments.json => {
             let unreadable = matches!(error, LoadError::Unreadable { .. }).then(|| error.to_string());
             let diagnostics = if let LoadError::Invalid(diagnostics) = error { diagnostics } else { Vec::new() };
-            let (missing, settings) = (Vec::new(), Vec::new());
-            let diagnostics = &diagnostics;
-            let findings = Findings { file, usable: false, unreadable, diagnostics, missing, settings, start: None };
+            let findings = Findings {
+                file,
+                usable: false,
+                startable: false,
+                unreadable,
+                diagnostics: &diagnostics,
+                missing: Vec::new(),
+                doubts: Vec::new(),
+                pools: Vec::new(),
+                settings: Vec::new(),
+                start: None,
+            };
             Answer { exit: Exit::Config, ..Answer::ok(json(&findings)) }
         }
         Err(error) => Answer::failed(Exit::Config, complaint(&error, color)),
     }
+}
+
+/// The answer about a file without errors.
+fn checked(arguments: &CheckArguments, file: String, loaded: &Loaded, color: bool) -> Answer {
+    let Loaded { settings, warnings } = loaded;
+    let pools = if arguments.no_lookup { Vec::new() } else { pools::look_up(settings) };
+    let mut missing = readiness::obstacles(settings);
+    missing.extend(pools.iter().filter_map(|pool| pool.problem.clone()));
+    let exit = if arguments.strict && !missing.is_empty() { Exit::Config } else { Exit::Ok };
+    let (doubts, start) = (readiness::doubts(settings), FullStart::of(settings));
+    if arguments.json {
+        let findings = Findings {
+            file,
+            usable: true,
+            startable: missing.is_empty(),
+            unreadable: None,
+            diagnostics: warnings,
+            missing,
+            doubts,
+            pools,
+            settings: settings.report(),
+            start: Some(start),
+        };
+        return Answer { exit, ..Answer::ok(json(&findings)) };
+    }
+    let mut stderr = rendered(warnings, color);
+    for doubt in &doubts {
+        stderr.push_str(&format!("warning: {doubt}\n\n"));
+    }
+    if !missing.is_empty() {
+        stderr.push_str("missing: `presence-provider run` needs more than this file has\n");
+        stderr.extend(missing.iter().map(|sentence| format!("  - {sentence}\n")));
+        stderr.push('\n');
+    }
+    let stdout = format!(
+        "{file} can be used: {}\n\n{}{}\n{}",
+        verdict(warnings),
+        table(settings),
+        pools_text(&pools),
+        start_text(settings, &start)
+    );
+    Answer { stdout, stderr, exit }
+}
+
+fn pools_text(pools: &[PoolFound]) -> String {
+    let found: Vec<_> = pools.iter().filter(|pool| pool.problem.is_none()).collect();
+    let Some(width) = found.iter().map(|pool| pool.name.chars().count()).max() else { return String::new() };
+    found.iter().fold("\nServers of the pool, in the order in which they are dialled\n".to_owned(), |text, pool| {
+        format!("{text}  {:<width$}  {}\n", pool.name, pool.servers.join(", "))
+    })
 }
 
 fn table(settings: &Settings) -> String {

@@ -13,6 +13,8 @@ pub mod exit;
 pub mod explain;
 pub mod hosted_ucc;
 pub mod logging;
+pub mod pools;
+pub mod readiness;
 pub mod run;
 pub mod shutdown;
 pub mod start;

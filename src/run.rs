@@ -69,10 +69,7 @@ async fn end(provider: &Provider, signals: &mut Signals, signal: Signal, grace: 
         signal.name(),
         grace.as_secs()
     );
-    let drain = async {
-        provider.shutdown(grace).await;
-    };
-    match within_grace(grace, drain, signals.next()).await {
+    match within_grace(grace, provider.shutdown(grace), signals.next()).await {
         Ending::Orderly => tracing::info!(logger = "UccStarter", "every subscription is ended; goodbye"),
         Ending::OutOfTime => tracing::warn!(
             logger = "UccStarter",

@@ -76,12 +76,13 @@ pub enum Ending {
 }
 
 /// Lets `work` finish, but not longer than `grace` and not beyond the moment at which `hurry` is done (a second signal).
-pub async fn within_grace(grace: Duration, work: impl Future<Output = ()>, hurry: impl Future) -> Ending {
+/// `work` says whether it has done everything; when not, it has run out of time by its own measure.
+pub async fn within_grace(grace: Duration, work: impl Future<Output = bool>, hurry: impl Future) -> Ending {
     let (work, hurry) = (pin!(work), pin!(hurry));
     let ending = async {
         tokio::select! {
             biased;
-            () = work => Ending::Orderly,
+            done = work => if done { Ending::Orderly } else { Ending::OutOfTime },
             _ = hurry => Ending::Hurried,
         }
     };
@@ -173,8 +174,14 @@ mod tests {
     async fn work_that_is_done_in_time_ends_orderly() {
         let work = async {
             let _ = tokio::time::timeout(Duration::from_secs(9), pending::<()>()).await;
+            true
         };
         assert_eq!(within_grace(GRACE, work, pending::<()>()).await, Ending::Orderly);
+    }
+
+    #[tokio::test]
+    async fn work_that_gives_up_by_itself_is_not_called_orderly() {
+        assert_eq!(within_grace(GRACE, ready(false), pending::<()>()).await, Ending::OutOfTime);
     }
 
     #[tokio::test(start_paused = true)]

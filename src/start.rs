@@ -6,7 +6,7 @@ use crate::configuration;
 use crate::demo::{self, Demo};
 use crate::exit::Exit;
 use crate::logging::{self, Console, LogOptions};
-use crate::run;
+use crate::{readiness, run};
 
 /// Answers `presence-provider run`: when it ends.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn run(arguments: &RunArguments, color: bool) -> Answer {
         Err(answer) => return answer,
     };
     let settings = &loaded.settings;
-    let missing = [settings.missing_for_start(), settings.missing_files()].concat();
+    let missing = readiness::obstacles(settings);
     if !missing.is_empty() {
         let list: String = missing.iter().map(|what| format!("error: {what}\n")).collect();
         let file = arguments.file.config.display();
@@ -34,8 +34,8 @@ pub fn run(arguments: &RunArguments, color: bool) -> Answer {
                 warning.message
             );
         }
-        for what in settings.not_served() {
-            tracing::warn!(logger = "UccStarter", "{what}");
+        for doubt in readiness::doubts(settings) {
+            tracing::warn!(logger = "UccStarter", "{doubt}");
         }
         match actix::System::new().block_on(run::run(settings, arguments.grace)) {
             Ok(exit) => Answer { exit, ..Answer::ok(String::new()) },
@@ -55,7 +55,7 @@ pub fn demo(arguments: &DemoArguments) -> Answer {
         rate: arguments.rate,
     };
     with_log(&arguments.log, Console::Stdout, || match actix::System::new().block_on(demo::demo(&demo)) {
-        Ok(exit) => Answer { exit, ..Answer::ok(String::new()) },
+        Ok(summary) => Answer::ok(summary),
         Err(error) => Answer::failed(Exit::Internal, format!("error: the demo failed: {error:#}\n")),
     })
 }

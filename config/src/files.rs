@@ -86,13 +86,11 @@ impl Settings {
         missing
     }
 
-    /// What the file asks for and this version does not do, one sentence each.
+    /// What the file asks for and this version cannot start with, one sentence each. That the Graph source is not served
+    /// keeps nothing from starting; it is a warning of the file, with its place.
     #[must_use]
     pub fn not_served(&self) -> Vec<String> {
         let mut not_served = Vec::new();
-        if self.graph.is_some() {
-            not_served.push("MsGraphPresenceSource is read, but not served by this version".to_owned());
-        }
         if self.ucma.as_ref().is_some_and(|ucma| ucma.pool.dialect == Dialect::Skype) {
             not_served.push(
                 "the dialect skype is not served by this version; for a presence server after RFC 3856 write \

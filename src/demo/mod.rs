@@ -4,19 +4,20 @@
 mod queues;
 mod story;
 mod summary;
+mod teller;
+mod timeline;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use actix::Actor;
 use presence_actors::{EndpointSetup, Pool, Provider, Setup};
-use presence_core::{AgentUri, EndpointKind, RetryPolicy, SourceRules};
+use presence_core::{AgentUri, EndpointKind, EndpointState, RetryPolicy, SourceRules};
 use presence_simulator::{Simulator, SimulatorHandle, SimulatorSettings};
 use presence_sip::TransportKind;
 
-use crate::exit::Exit;
 use crate::hosted_ucc::HostedUcc;
-use crate::shutdown::Signals;
+use crate::shutdown::{DEFAULT_GRACE, Signal, Signals, within_grace};
 
 /// What the demo is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,11 +37,11 @@ pub struct Demo {
 /// The SIP domain of the demo; reserved for examples (RFC 2606).
 const DOMAIN: &str = "demo.example";
 
-/// Plays the demo and tells its story on the standard output.
+/// Plays the demo and tells its story on the standard output; gives back the summary, for when the log is written.
 ///
 /// # Errors
 /// When the simulated server cannot listen on loopback, or the system refuses its signals.
-pub async fn demo(demo: &Demo) -> anyhow::Result<Exit> {
+pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     let mut signals = Signals::listen()?;
     let server = start_server(demo).await?;
     story::begin(demo, &server);
@@ -51,22 +52,36 @@ pub async fn demo(demo: &Demo) -> anyhow::Result<Exit> {
     }
     tokio::select! {
         biased;
-        _ = signals.end() => story::say("Ctrl-C: the demo ends"),
+        signal = signals.end() => teller::say(&format!("{}: the demo ends.", pressed(signal))),
         () = story::play(demo, &server, &provider) => {}
     }
-    let view = provider.observe().await?;
-    let counters = server.counters();
-    story::say("ending every subscription, as at a SIGTERM");
-    let ended = provider.shutdown(grace(demo)).await;
-    summary::print(demo, &centers, &view, &counters, &server.counters(), ended);
+    let connected = provider
+        .observe()
+        .await?
+        .endpoint(EndpointKind::Application)
+        .is_some_and(|endpoint| endpoint.state == EndpointState::Established);
+    let during = server.counters();
+    let grace = grace(demo);
+    teller::say("Every subscription is ended, as at a SIGTERM.");
+    let ending = within_grace(grace, provider.shutdown(grace), signals.next()).await;
+    let (pairs, after) = (queues::pairs(&centers), server.counters());
+    let summary = summary::Summary { demo, pairs, during: &during, after: &after, connected, ending, grace };
+    let text = summary.text();
     server.stop().await;
-    Ok(Exit::Ok)
+    Ok(text)
+}
+
+/// What the person at the keyboard did.
+const fn pressed(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Interrupt => "Ctrl-C",
+        Signal::Terminate | Signal::Reload => signal.name(),
+    }
 }
 
 /// As long as it takes to end every subscription at the configured rate, but no longer than a person waits.
 fn grace(demo: &Demo) -> Duration {
-    let seconds = u64::try_from(demo.agents).unwrap_or(u64::MAX) / u64::from(demo.rate.get());
-    Duration::from_secs(seconds.saturating_add(2).min(10))
+    (story::time_for(demo) + Duration::from_secs(2)).min(DEFAULT_GRACE)
 }
 
 async fn start_server(demo: &Demo) -> anyhow::Result<SimulatorHandle> {
@@ -81,7 +96,8 @@ fn setup(demo: &Demo, server: &SimulatorHandle) -> anyhow::Result<Setup> {
     let owner: AgentUri = format!("sip:presence-provider@{DOMAIN}").parse()?;
     let address = server.address();
     let pool = Pool::Address { host: address.ip().to_string(), port: Some(address.port()) };
-    let endpoint = EndpointSetup::new(EndpointKind::Application, owner, pool, TransportKind::Tcp);
+    let mut endpoint = EndpointSetup::new(EndpointKind::Application, owner, pool, TransportKind::Tcp);
+    endpoint.policy.probe_interval = timeline::PROBE;
     let mut setup = Setup::new(rules, vec![endpoint]);
     setup.subscriptions_per_second = demo.rate;
     setup.retry = RetryPolicy::try_new(Duration::from_secs(2), Duration::from_secs(60))?;

@@ -1,82 +1,129 @@
 //! What the demo shows at its end.
 
-use std::io::Write;
+use std::fmt::Write;
+use std::time::Duration;
 
-use presence_actors::ProviderView;
-use presence_config::ContactCenter;
 use presence_simulator::Counters;
 
-use super::{Demo, queues};
+use super::Demo;
+use crate::shutdown::Ending;
 
 /// The figures of the end.
-struct Summary {
-    agents: usize,
-    queues: usize,
-    pairs: usize,
-    subscriptions: usize,
-    most_for_one_agent: usize,
-    busiest_second: usize,
-    rate: u32,
-    messages: u64,
-    separate: u64,
-    notifies: u64,
-    ended: bool,
-    left: usize,
+#[derive(Clone, Debug)]
+pub(super) struct Summary<'a> {
+    /// What was played.
+    pub(super) demo: &'a Demo,
+    /// How many pairs of a queue and an agent there are.
+    pub(super) pairs: usize,
+    /// Counted before the orderly end.
+    pub(super) during: &'a Counters,
+    /// Counted behind it.
+    pub(super) after: &'a Counters,
+    /// True when the provider was connected to the server before the end.
+    pub(super) connected: bool,
+    /// How the orderly end went.
+    pub(super) ending: Ending,
+    /// How long the orderly end was waited for at most.
+    pub(super) grace: Duration,
 }
 
-/// Prints the summary. `during` was counted before the orderly end, `after` behind it.
-pub(super) fn print(
-    demo: &Demo,
-    centers: &[ContactCenter],
-    view: &ProviderView,
-    during: &Counters,
-    after: &Counters,
-    ended: bool,
-) {
-    let pairs = queues::pairs(centers);
-    let requests = during.subscribes + during.refreshes + during.unsubscribes + during.notifies_sent;
-    let messages = 2 * requests;
-    let agents = u64::try_from(view.agents().count().max(1)).unwrap_or(u64::MAX);
-    let summary = Summary {
-        agents: demo.agents,
-        queues: centers.len(),
-        pairs,
-        subscriptions: during.active_subscriptions,
-        most_for_one_agent: during.most_for_one_agent,
-        busiest_second: after.busiest_second(),
-        rate: demo.rate.get(),
-        messages,
-        separate: messages.saturating_mul(u64::try_from(pairs).unwrap_or(u64::MAX)) / agents,
-        notifies: during.notifies_sent,
-        ended,
-        left: after.active_subscriptions,
-    };
-    let _closed = std::io::stdout().write_all(summary.text().as_bytes());
-}
-
-impl Summary {
-    fn text(&self) -> String {
+impl Summary<'_> {
+    /// The summary as it is printed.
+    pub(super) fn text(&self) -> String {
+        let (demo, during, after) = (self.demo, self.during, self.after);
+        let requests = during.subscribes + during.refreshes + during.unsubscribes + during.notifies_sent;
+        // Every one of these requests has one answer.
+        let messages = 2 * requests;
+        let separate = messages.saturating_mul(number(self.pairs)) / number(demo.agents).max(1);
         let rows = [
-            ("agents", self.agents.to_string()),
-            ("queues", self.queues.to_string()),
-            ("agents wanted, summed over the queues", self.pairs.to_string()),
-            ("subscriptions on the wire", self.subscriptions.to_string()),
-            ("most subscriptions that one agent ever had at once", self.most_for_one_agent.to_string()),
-            ("presence notifications received", self.notifies.to_string()),
-            ("SIP messages, both directions", self.messages.to_string()),
-            ("SIP messages with a subscription per queue and agent", format!("about {}", self.separate)),
-            ("most SUBSCRIBEs in any second", format!("{} (limit {})", self.busiest_second, self.rate)),
-            ("subscriptions left at the server after the end", self.left.to_string()),
+            ("agents", demo.agents.to_string(), String::new()),
+            ("queues", demo.uccs.to_string(), String::new()),
+            ("agents wanted, summed over the queues", self.pairs.to_string(), String::new()),
+            ("subscriptions on the wire", during.active_subscriptions.to_string(), self.why_fewer().to_owned()),
+            (
+                "most subscriptions that one agent ever had at once",
+                during.most_for_one_agent.to_string(),
+                String::new(),
+            ),
+            ("presence notifications received", during.notifies_sent.to_string(), String::new()),
+            ("SIP messages for them, both directions", messages.to_string(), String::new()),
+            ("the same if every queue subscribed by itself, about", separate.to_string(), String::new()),
+            ("most SUBSCRIBEs in any second", after.busiest_second().to_string(), format!("(limit {})", demo.rate)),
+            ("subscriptions left at the server after the end", after.active_subscriptions.to_string(), self.why_left()),
         ];
-        let mut text = String::from("\n== summary\n");
-        for (name, value) in rows {
-            text.push_str(&format!("   {name:<54}{value:>12}\n"));
-        }
-        if !self.ended {
-            text.push_str(
-                "   (the end was not waited for: at the configured rate it takes longer than the grace period)\n",
-            );
+        let mut text = String::from("\n== Summary\n");
+        for (name, value, note) in rows {
+            let line = format!("   {name:<52}{value:>8}  {note}");
+            // Writing into a String does not fail.
+            let _ = writeln!(text, "{}", line.trim_end());
         }
         text
+    }
+
+    /// Why there are fewer subscriptions than agents.
+    fn why_fewer(&self) -> &'static str {
+        if self.during.active_subscriptions >= self.demo.agents {
+            ""
+        } else if self.connected {
+            "(the end came before all were subscribed)"
+        } else {
+            "(the end came while the server was away)"
+        }
+    }
+
+    /// Why subscriptions are left behind.
+    fn why_left(&self) -> String {
+        if self.after.active_subscriptions == 0 {
+            return String::new();
+        }
+        match self.ending {
+            Ending::Hurried => "(a second Ctrl-C did not wait)".to_owned(),
+            Ending::OutOfTime => {
+                format!("(at {} per second it takes longer than {} s)", self.demo.rate, self.grace.as_secs())
+            }
+            Ending::Orderly => "(the server had not answered yet)".to_owned(),
+        }
+    }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn summary(live: usize, left: usize, connected: bool, ending: Ending) -> String {
+        let demo = Demo { agents: 20, uccs: 3, duration: None, seed: 1, rate: NonZeroU32::new(15).expect("not zero") };
+        let during = Counters {
+            subscribes: 20,
+            notifies_sent: 30,
+            active_subscriptions: live,
+            most_for_one_agent: 1,
+            ..Counters::default()
+        };
+        let after = Counters { active_subscriptions: left, ..Counters::default() };
+        let grace = Duration::from_secs(10);
+        Summary { demo: &demo, pairs: 40, during: &during, after: &after, connected, ending, grace }.text()
+    }
+
+    #[test]
+    fn a_good_end_needs_no_explanation() {
+        let text = summary(20, 0, true, Ending::Orderly);
+        assert!(!text.contains("(the") && !text.contains("(at"), "{text}");
+        assert!(text.contains("both directions                   100\n"), "{text}");
+        assert!(text.contains("by itself, about      200\n"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_as_expected_says_why() {
+        assert!(summary(0, 0, false, Ending::Orderly).contains("0  (the end came while the server was away)\n"));
+        assert!(summary(7, 0, true, Ending::Orderly).contains("7  (the end came before all were subscribed)\n"));
+        assert!(summary(20, 5, true, Ending::OutOfTime).contains("5  (at 15 per second it takes longer than 10 s)\n"));
+        assert!(summary(20, 5, true, Ending::Hurried).contains("5  (a second Ctrl-C did not wait)\n"));
     }
 }

@@ -1,0 +1,85 @@
+//! Which scenes fit into the time that the demo has, and when they begin.
+
+use std::time::Duration;
+
+/// How long the lost server stays away.
+pub(super) const OUTAGE: Duration = Duration::from_secs(2);
+/// A lost connection is tried again this often in the demo.
+pub(super) const PROBE: Duration = Duration::from_secs(1);
+/// The pause between scenes when nothing limits it.
+const PAUSE: Duration = Duration::from_secs(6);
+/// The least pause between scenes, so that a person can follow.
+const SHORT_PAUSE: Duration = Duration::from_millis(500);
+/// How long it takes at most until an ended subscription is back.
+const TERMINATION: Duration = Duration::from_millis(1500);
+
+/// The scenes behind the first subscriptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Timeline {
+    /// The pause in front of every scene, and behind the last.
+    pub(super) pause: Duration,
+    /// There is time for the server to end one subscription.
+    pub(super) termination: bool,
+    /// There is time for the server to go away, come back and get every subscription again.
+    pub(super) outage: bool,
+}
+
+impl Timeline {
+    /// What fits into `remaining` (none: no end is set), when subscribing to everything takes `all`.
+    pub(super) fn plan(remaining: Option<Duration>, all: Duration) -> Self {
+        let Some(remaining) = remaining else { return Self { pause: PAUSE, termination: true, outage: true } };
+        let both = TERMINATION + outage(all);
+        if let Some(spare) = remaining.checked_sub(both + 3 * SHORT_PAUSE) {
+            return Self { pause: (SHORT_PAUSE + spare / 3).min(PAUSE), termination: true, outage: true };
+        }
+        let termination = remaining >= TERMINATION + 2 * SHORT_PAUSE;
+        Self { pause: SHORT_PAUSE, termination, outage: false }
+    }
+
+    /// The shortest `--for` with every scene, in whole seconds.
+    pub(super) fn shortest(all: Duration) -> Duration {
+        let exact = all + Duration::from_millis(500) + TERMINATION + outage(all) + 3 * SHORT_PAUSE;
+        Duration::from_secs(exact.as_secs() + 1)
+    }
+}
+
+/// The server is away, is found again at the next probe, and gets every subscription again.
+fn outage(all: Duration) -> Duration {
+    OUTAGE + 2 * PROBE + all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Duration = Duration::from_millis(1350);
+
+    #[test]
+    fn ten_seconds_hold_every_scene_of_the_default_demo() {
+        assert!(Timeline::shortest(ALL) <= Duration::from_secs(11), "{:?}", Timeline::shortest(ALL));
+        for seconds in 9..60 {
+            let remaining = Duration::from_secs(seconds);
+            let plan = Timeline::plan(Some(remaining), ALL);
+            assert!(plan.termination && plan.outage, "{seconds}: {plan:?}");
+            assert!(3 * plan.pause + TERMINATION + outage(ALL) <= remaining, "{seconds}: {plan:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let plan = Timeline::plan(Some(Duration::from_secs(4)), ALL);
+        assert!(plan.termination && !plan.outage, "{plan:?}");
+        let plan = Timeline::plan(Some(Duration::from_secs(1)), ALL);
+        assert!(!plan.termination && !plan.outage, "{plan:?}");
+        let slow = Timeline::plan(Some(Duration::from_secs(20)), Duration::from_secs(60));
+        assert!(slow.termination && !slow.outage, "{slow:?}");
+    }
+
+    #[test]
+    fn without_an_end_there_is_time_for_everything() {
+        assert_eq!(
+            Timeline::plan(None, Duration::from_secs(600)),
+            Timeline { pause: PAUSE, termination: true, outage: true }
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether the service can start with settings that are valid, and whether it will do well with them.
+
+use std::time::Duration;
+
+use presence_config::Settings;
+use presence_core::SourceKind;
+
+use crate::assemble;
+
+/// After this long a subscription is refreshed: pools grant an hour, and a tenth of it is kept in hand.
+const REFRESHED_EVERY: Duration = Duration::from_secs(3240);
+
+/// What keeps `run` from starting, one sentence each. Empty when it can start.
+///
+/// Opens the files that the settings name, and asks no one on the network.
+#[must_use]
+pub fn obstacles(settings: &Settings) -> Vec<String> {
+    let missing_files = settings.missing_files();
+    let unusable = match &settings.ucma {
+        Some(ucma) if missing_files.is_empty() => assemble::unusable_files(&ucma.pool),
+        _ => Vec::new(),
+    };
+    [settings.not_served(), settings.missing_for_start(), missing_files, unusable].concat()
+}
+
+/// What the service can start with and its operator will not be happy with, one sentence each.
+#[must_use]
+pub fn doubts(settings: &Settings) -> Vec<String> {
+    let rules = settings.source_rules();
+    let subscriptions =
+        settings.agents().iter().filter(|uri| rules.select(uri).source == Some(SourceKind::Ucma)).count();
+    refresh_load(subscriptions, settings.max_presence_subscriptions_per_second.get()).into_iter().collect()
+}
+
+/// Half of the rate must stay free for new agents and for the recovery after a loss.
+fn refresh_load(subscriptions: usize, rate: u32) -> Option<String> {
+    let per_second = subscriptions as f64 / REFRESHED_EVERY.as_secs_f64();
+    (per_second > f64::from(rate) / 2.0).then(|| {
+        format!(
+            "{subscriptions} agents at the pool need {per_second:.1} refreshes per second for ever, which leaves less than \
+             half of the {rate} per second for new subscriptions and for the recovery after a loss; \
+             MaxPresenceSubscriptionsPerSecond should be {:.0} at least",
+            (per_second * 2.0).ceil()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refreshes_may_take_half_of_the_rate() {
+        assert_eq!(refresh_load(24_300, 15), None);
+        let sentence = refresh_load(24_301, 15).expect("too many for the rate");
+        assert!(sentence.contains("24301 agents") && sentence.ends_with("should be 16 at least"), "{sentence}");
+    }
+
+    #[test]
+    fn settings_without_anything_lack_a_queue_and_raise_no_doubt() {
+        let settings = Settings::default();
+        assert_eq!(doubts(&settings), Vec::<String>::new());
+        let obstacles = obstacles(&settings);
+        assert!(matches!(obstacles.as_slice(), [one] if one.starts_with("no queue to host")), "{obstacles:?}");
+    }
+}
