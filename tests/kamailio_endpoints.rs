@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use presence_core::{Availability, EndpointKind, Freshness, RetryPolicy, SubscriptionState};
+use presence_core::{Availability, EndpointKind, EndpointState, Freshness, RetryPolicy, SubscriptionState};
 use presence_sip::TransportKind;
 use support::documents::pidf;
 use support::eventually;
@@ -23,6 +23,8 @@ fn two_pools(first_delay: Duration) -> Option<(Kamailio, Kamailio, Running)> {
     let mut setup = setup(vec![application(&first, TransportKind::Tcp), user]);
     setup.retry = RetryPolicy::try_new(first_delay, 4 * first_delay).unwrap();
     let provider = Running::start(setup);
+    // Agents go to whichever endpoint is up; here both are.
+    EndpointKind::ALL.iter().for_each(|kind| provider.await_endpoint(*kind, EndpointState::Established));
     Some((first, second, provider))
 }
 
