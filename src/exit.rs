@@ -18,7 +18,7 @@ pub enum Exit {
     CannotCreate = 73,
     /// 74: the answer could not be written to the standard output.
     Io = 74,
-    /// 78: the configuration cannot be read or holds an error. A restart does not help; the file must change.
+    /// 78: the configuration cannot be read, holds an error, or lacks what `run` needs. A restart does not help; the file must change.
     Config = 78,
 }
 
@@ -43,7 +43,7 @@ impl Exit {
             Self::Internal => "a fault of this program",
             Self::CannotCreate => "a log file cannot be created",
             Self::Io => "the answer could not be written",
-            Self::Config => "the configuration cannot be read or holds an error",
+            Self::Config => "the configuration cannot be read, holds an error, or lacks what run needs",
         }
     }
 }
