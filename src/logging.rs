@@ -99,7 +99,7 @@ impl LogGuard {
     }
 }
 
-/// Starts the log of the process: for `tracing` and for the `log` crate, and with the panic hook of [`panic`].
+/// Starts the log of the process: for `tracing` and for the `log` crate, and with the panic hook of [`mod@panic`].
 ///
 /// Lines are written by a thread of their own through a queue of 128,000 lines: a full disk or a paused terminal
 /// costs log lines, which are counted, and never delays presence.

@@ -1,4 +1,5 @@
-//! What the README shows works: its Config.xml is accepted without a warning, and its commands exist.
+//! What the README and the operations page show works: the Config.xml is accepted without a warning, the commands and
+//! their options exist.
 #![allow(missing_docs, reason = "a test binary")]
 
 use std::collections::BTreeSet;
@@ -34,4 +35,23 @@ fn the_commands_in_the_readme_exist() {
     assert!(shown.len() >= 4, "commands were found: {shown:?}");
     let unknown: Vec<&&str> = shown.difference(&known).collect();
     assert!(unknown.is_empty(), "the README shows {unknown:?}, the program knows {known:?}");
+}
+
+#[test]
+fn the_table_of_commands_names_every_command_and_every_option_but_those_of_the_log() {
+    let command = Arguments::command();
+    let page = include_str!("../docs/operations.md");
+    for known in command.get_subcommands() {
+        let name = known.get_name();
+        let row = page.lines().find(|line| line.starts_with(&format!("| `presence-provider {name}")));
+        let row = row.unwrap_or_else(|| panic!("no row for {name}")).split('`').nth(1).unwrap_or_default();
+        let shown: BTreeSet<&str> =
+            row.split(|c: char| " []".contains(c)).filter_map(|word| word.strip_prefix("--")).collect();
+        let options: BTreeSet<&str> = known
+            .get_arguments()
+            .filter_map(clap::Arg::get_long)
+            .filter(|option| !option.starts_with("log-") && *option != "help")
+            .collect();
+        assert_eq!(shown, options, "{name}");
+    }
 }

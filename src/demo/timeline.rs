@@ -38,7 +38,7 @@ impl Timeline {
 
     /// The shortest `--for` with every scene, in whole seconds.
     pub(super) fn shortest(all: Duration) -> Duration {
-        let exact = all + Duration::from_millis(500) + TERMINATION + outage(all) + 3 * SHORT_PAUSE;
+        let exact = all + Duration::from_millis(200) + TERMINATION + outage(all) + 3 * SHORT_PAUSE;
         Duration::from_secs(exact.as_secs() + 1)
     }
 }
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn ten_seconds_hold_every_scene_of_the_default_demo() {
-        assert!(Timeline::shortest(ALL) <= Duration::from_secs(11), "{:?}", Timeline::shortest(ALL));
+        assert_eq!(Timeline::shortest(ALL), Duration::from_secs(10));
         for seconds in 9..60 {
             let remaining = Duration::from_secs(seconds);
             let plan = Timeline::plan(Some(remaining), ALL);
