@@ -10,6 +10,7 @@ use presence_sip::TransportKind;
 use support::documents::pidf;
 use support::eventually;
 use support::kamailio::{Kamailio, Setup, Store};
+use support::observed::Subscribe;
 use support::running::{Running, SOON, application, endpoint, setup};
 
 /// Both servers, with alice away at each, and a provider with an endpoint at each.
@@ -84,7 +85,11 @@ fn agents_of_a_lost_pool_move_to_the_other_endpoint_and_leave_nothing_behind() {
 
     // The first pool comes back with the dialog that it had: it is ended, for there are never two.
     first.restart();
-    eventually("the old dialog to be ended", SOON, || (first.active_watchers() == 0).then_some(()));
+    let old = first.observed().initial()[0].call_id.clone();
+    eventually("the old dialog to be ended", SOON, || {
+        let ended = |one: &Subscribe| one.call_id == old && one.expires == Some(0);
+        first.observed().subscribes.iter().any(ended).then_some(())
+    });
     assert_eq!(second.active_watchers(), 1);
     assert!(provider.view().agents().any(moved), "who is served stays where it is");
     assert_eq!(queue.changes("alice").len(), 1, "alice was away all the time");
