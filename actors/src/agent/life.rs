@@ -1,0 +1,118 @@
+//! How an agent's presence is learned, and what survives the actor that learns it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use presence_core::{
+    Line, LineInput, Presence, Pushed, Subscription, SubscriptionInput, SubscriptionMemory, SubscriptionView,
+};
+
+/// How an agent's presence is learned.
+pub(crate) enum Life {
+    /// By a subscription of ours at a pool.
+    Subscribed(Subscription),
+    /// By the calls of this service.
+    Line(Line),
+    /// By third parties that push.
+    Pushed(Pushed),
+}
+
+impl Life {
+    /// What is known of the agent, and the number of its last change.
+    pub(super) fn presence(&self) -> (&Arc<Presence>, u64) {
+        match self {
+            Self::Subscribed(machine) => (machine.presence(), machine.sequence()),
+            Self::Line(machine) => (machine.presence(), machine.sequence()),
+            Self::Pushed(machine) => (machine.presence(), machine.sequence()),
+        }
+    }
+
+    /// How the subscription stands, where there is one.
+    pub(super) fn subscription(&self) -> Option<SubscriptionView> {
+        match self {
+            Self::Subscribed(machine) => Some(machine.view()),
+            Self::Line(_) | Self::Pushed(_) => None,
+        }
+    }
+
+    /// Somebody watches the agent now, or nobody does any more.
+    pub(super) fn set_wanted(&mut self, now: Instant, wanted: bool) {
+        match self {
+            Self::Subscribed(machine) => {
+                machine.handle(now, if wanted { SubscriptionInput::Wanted } else { SubscriptionInput::Unwanted });
+            }
+            Self::Line(machine) => machine.handle(now, if wanted { LineInput::Wanted } else { LineInput::Unwanted }),
+            Self::Pushed(_) => {}
+        }
+    }
+
+    /// When the machine wants to be woken.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Subscribed(machine) => machine.poll_timeout().map(|(at, _)| at),
+            Self::Line(_) => None,
+            Self::Pushed(machine) => machine.poll_timeout().map(|(at, _)| at),
+        }
+    }
+
+    /// Wakes the machine.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        match self {
+            Self::Subscribed(machine) => machine.handle_timeout(now),
+            Self::Line(_) => {}
+            Self::Pushed(machine) => machine.handle_timeout(now),
+        }
+    }
+
+    /// True when nothing is lost by letting an agent go that nobody watches; `leaving` when nothing is kept for later.
+    pub(super) fn is_idle(&self, leaving: bool) -> bool {
+        match self {
+            // A dialog that was left on an endpoint that is down is ended when the endpoint is back.
+            Self::Subscribed(machine) => {
+                machine.is_settled() && (leaving || machine.memory().dialogs.iter().all(Option::is_none))
+            }
+            Self::Line(_) => true,
+            Self::Pushed(machine) => leaving || machine.poll_timeout().is_none(),
+        }
+    }
+}
+
+/// What an agent remembers of an earlier life.
+#[derive(Clone)]
+pub(crate) enum Memory {
+    /// Of a subscription, what still counts.
+    Subscribed(SubscriptionMemory),
+    /// A line as it was.
+    Line(Line),
+    /// What was pushed, and until when it holds.
+    Pushed(Pushed),
+}
+
+/// What an agent begins its life with.
+pub(crate) struct Birth {
+    /// Which actor of its parent it is; no other one ever had this number.
+    pub(crate) incarnation: u32,
+    /// Somebody watches it from the beginning.
+    pub(crate) wanted: bool,
+    /// What an earlier life left to it.
+    pub(crate) memory: Option<Memory>,
+}
+
+/// What survives an agent whose actor died: kept by the parent, written by the agent.
+#[derive(Default)]
+pub(crate) struct AgentMemory(Mutex<Option<Memory>>);
+
+impl AgentMemory {
+    pub(crate) fn recall(&self) -> Option<Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// True when the agent was given up and nobody has revived it.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(self.recall(), Some(Memory::Subscribed(memory)) if memory.abandoned.is_some())
+    }
+
+    pub(super) fn keep(&self, memory: Memory) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
+    }
+}

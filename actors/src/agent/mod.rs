@@ -1,0 +1,184 @@
+//! One agent: its life cycle, its back-off and its watchers.
+
+mod handlers;
+mod life;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::{Actor, Addr, AsyncContext, Context, Recipient, SpawnHandle};
+use presence_core::{AgentUri, EndpointKind, SourceEffect, SubscriptionEffect};
+
+pub(crate) use handlers::{FeedLine, FeedPushed};
+pub(crate) use life::{AgentMemory, Birth, Life, Memory};
+
+use crate::clock;
+use crate::local_endpoint::LocalEndpoint;
+use crate::messages::{AgentIdle, CancelToken, ChildDown, SendSubscribe, SendUnsubscribe, TakeToken};
+use crate::throttle::Throttle;
+use crate::views::AgentView;
+use crate::watchers::Watchers;
+
+/// What all agents of one source share.
+pub(crate) struct AgentContext {
+    pub(crate) throttle: Option<Addr<Throttle>>,
+    pub(crate) endpoints: Mutex<Vec<(EndpointKind, Addr<LocalEndpoint>)>>,
+    pub(crate) idle: Recipient<AgentIdle>,
+    pub(crate) down: Recipient<ChildDown<AgentUri>>,
+}
+
+/// The actor of one agent URI.
+pub(crate) struct Agent {
+    uri: AgentUri,
+    incarnation: u32,
+    life: Life,
+    watchers: Watchers,
+    shared: Arc<AgentContext>,
+    memory: Arc<AgentMemory>,
+    timer: Option<SpawnHandle>,
+    /// How many orders of its parent it has taken: only an agent that has taken them all may be let go.
+    orders: u32,
+    /// The provider shuts down: nothing is kept for later.
+    leaving: bool,
+    told_to_stop: bool,
+}
+
+impl Agent {
+    pub(crate) fn new(
+        uri: AgentUri,
+        incarnation: u32,
+        life: Life,
+        watchers: Watchers,
+        shared: Arc<AgentContext>,
+        memory: Arc<AgentMemory>,
+    ) -> Self {
+        let (timer, orders, leaving, told_to_stop) = (None, 0, false, false);
+        Self { uri, incarnation, life, watchers, shared, memory, timer, orders, leaving, told_to_stop }
+    }
+
+    /// The only place with side effects: performs what the machine asks for, then arms the one timer.
+    fn drive(&mut self, ctx: &mut Context<Self>) {
+        match &mut self.life {
+            Life::Subscribed(machine) => {
+                let mut remember = false;
+                while let Some(effect) = machine.poll_effect() {
+                    remember = true;
+                    perform(effect, &self.uri, &mut self.watchers, &self.shared, ctx);
+                }
+                if remember {
+                    self.memory.keep(Memory::Subscribed(machine.memory()));
+                }
+            }
+            Life::Line(machine) => {
+                while let Some(SourceEffect::Publish(change)) = machine.poll_effect() {
+                    self.watchers.publish(&change);
+                }
+                self.memory.keep(Memory::Line(machine.clone()));
+            }
+            Life::Pushed(machine) => {
+                while let Some(SourceEffect::Publish(change)) = machine.poll_effect() {
+                    self.watchers.publish(&change);
+                }
+                self.memory.keep(Memory::Pushed(machine.clone()));
+            }
+        }
+        self.rearm(ctx);
+        if self.watchers.is_empty() && self.life.is_idle(self.leaving) {
+            let (uri, incarnation, orders) = (self.uri.clone(), self.incarnation, self.orders);
+            self.shared.idle.do_send(AgentIdle { uri, incarnation, orders });
+        }
+    }
+
+    fn rearm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = self.life.deadline().map(|deadline| {
+            ctx.run_later(clock::until(deadline), |agent, ctx| {
+                agent.timer = None;
+                agent.life.handle_timeout(clock::now());
+                agent.drive(ctx);
+            })
+        });
+    }
+
+    fn wanted(&mut self, wanted: bool) {
+        self.life.set_wanted(clock::now(), wanted);
+    }
+
+    fn view(&self) -> AgentView {
+        let (presence, sequence) = self.life.presence();
+        AgentView {
+            uri: self.uri.clone(),
+            presence: Arc::clone(presence),
+            sequence,
+            subscription: self.life.subscription(),
+            watchers: self.watchers.names(),
+        }
+    }
+}
+
+fn perform(
+    effect: SubscriptionEffect,
+    uri: &AgentUri,
+    watchers: &mut Watchers,
+    shared: &AgentContext,
+    ctx: &mut Context<Agent>,
+) {
+    match effect {
+        SubscriptionEffect::TakeToken { ticket, class } => {
+            if let Some(throttle) = &shared.throttle {
+                throttle.do_send(TakeToken { agent: ctx.address(), uri: uri.clone(), ticket, class });
+            }
+        }
+        SubscriptionEffect::CancelToken { ticket } => {
+            if let Some(throttle) = &shared.throttle {
+                throttle.do_send(CancelToken { uri: uri.clone(), ticket });
+            }
+        }
+        SubscriptionEffect::Subscribe { via, attempt } | SubscriptionEffect::Refresh { via, attempt } => {
+            let refresh = matches!(effect, SubscriptionEffect::Refresh { .. });
+            shared.with_endpoint(via, |endpoint| {
+                endpoint.do_send(SendSubscribe { agent: ctx.address(), uri: uri.clone(), attempt, refresh });
+            });
+        }
+        SubscriptionEffect::Unsubscribe { via, attempt } => {
+            shared.with_endpoint(via, |endpoint| endpoint.do_send(SendUnsubscribe { uri: uri.clone(), attempt }));
+        }
+        SubscriptionEffect::Publish(change) => watchers.publish(&change),
+        SubscriptionEffect::Failed { failure, via, failures, retry_in } => {
+            let retry_in = retry_in.map(|delay| format!("{} s", delay.as_secs_f64()));
+            tracing::warn!(logger = "PresenceProvider", uri = %uri, via = %via, failure = %failure, failures,
+                next_retry_in = retry_in.as_deref().unwrap_or("none"), "the subscription failed");
+        }
+        SubscriptionEffect::Abandoned(failure) => {
+            tracing::warn!(logger = "PresenceProvider", uri = %uri, failure = %failure,
+                "the agent is abandoned after too many failures; it is tried again when it is revived or the provider restarts");
+        }
+        SubscriptionEffect::Revived => tracing::info!(logger = "PresenceProvider", uri = %uri, "the agent is revived"),
+    }
+}
+
+impl AgentContext {
+    fn with_endpoint(&self, kind: EndpointKind, then: impl FnOnce(&Addr<LocalEndpoint>)) {
+        let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, endpoint)) = endpoints.iter().find(|(known, _)| *known == kind) {
+            then(endpoint);
+        }
+    }
+}
+
+impl Actor for Agent {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // An agent that is created again has watchers from the beginning, and tells them only what is new.
+        self.wanted(!self.watchers.is_empty());
+        self.drive(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        if !self.told_to_stop {
+            self.shared.down.do_send(ChildDown { child: self.uri.clone(), incarnation: self.incarnation });
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What an endpoint does with each message: it feeds a machine, and then drives the effects of both.
+
+use actix::{Handler, MessageResult};
+use presence_core::{EndedBy, EndpointInput, Failure, FailureKind, SubscriptionInput};
+use presence_sip::FlowId;
+
+use super::{LocalEndpoint, Member};
+use crate::clock;
+use crate::messages::{Drain, Feed, PanicNow, SendSubscribe, SendUnsubscribe};
+use crate::transport::{DiscoveryError, Server, TransportEvent};
+use crate::views::{EndpointView, ObserveEndpoint};
+
+/// The pool's servers, in the order in which they are to be tried.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+pub(super) struct PoolFound {
+    pub(super) attempt: u32,
+    pub(super) servers: Result<Vec<Server>, DiscoveryError>,
+}
+
+impl Handler<PoolFound> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, message: PoolFound, ctx: &mut Self::Context) {
+        match (message.servers, &self.transport) {
+            // The look-up took so long that another one was begun; what that one finds is tried.
+            _ if message.attempt != self.lifecycle.view().attempts => {}
+            (Ok(servers), Some(transport)) => {
+                transport.set_servers(servers);
+                transport.connect(u64::from(message.attempt));
+            }
+            (Ok(_), None) => {}
+            (Err(error), _) => {
+                let failure = Failure::new(FailureKind::Endpoint, EndedBy::Network, error.to_string());
+                self.connect_failed(message.attempt, failure);
+            }
+        }
+        self.drive(ctx);
+    }
+}
+
+impl Handler<TransportEvent> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, event: TransportEvent, ctx: &mut Self::Context) {
+        match event {
+            TransportEvent::Listening { local } => {
+                tracing::info!(logger = %self.setup.uri, "the {} listens on {local} ({})", self.kind(), self.setup.transport);
+                self.listening = Some(local);
+                // It may have come after the connection, when somebody else had the port.
+                self.announce();
+            }
+            TransportEvent::ListenFailed { why } => {
+                tracing::error!(logger = %self.setup.uri, reason = %why, "the {} cannot listen; the pool cannot open connections to us", self.kind());
+            }
+            TransportEvent::Connected { connection, local, .. } => {
+                self.connected(u32::try_from(connection).unwrap_or(u32::MAX), local);
+            }
+            TransportEvent::ConnectFailed { connection, why } => {
+                self.connect_failed(u32::try_from(connection).unwrap_or(u32::MAX), why);
+            }
+            TransportEvent::Lost { flow, why, .. } if flow == FlowId::PRIMARY => {
+                self.subscriber.transport_lost(clock::now());
+                self.lifecycle_input(EndpointInput::ConnectionLost { failure: why });
+            }
+            TransportEvent::Lost { why, .. } => {
+                tracing::debug!(logger = %self.setup.uri, reason = %why, "a connection of the pool to us ended");
+            }
+            TransportEvent::Received { flow, frames } => self.received(flow, frames),
+        }
+        self.drive(ctx);
+    }
+}
+
+impl Handler<SendSubscribe> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, message: SendSubscribe, ctx: &mut Self::Context) {
+        let SendSubscribe { agent, uri, attempt, refresh } = message;
+        if !refresh && !self.lifecycle.is_up() {
+            // The endpoint was lost while the order was on its way: nothing may be sent, and it is not the agent's failure.
+            let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "the endpoint is not up");
+            agent.do_send(Feed(SubscriptionInput::Failed { attempt, failure }));
+            return;
+        }
+        if refresh {
+            self.subscriber.refresh(clock::now(), &uri, attempt);
+        } else {
+            self.subscriber.subscribe(clock::now(), &uri, attempt);
+        }
+        self.members.insert(uri, Member { agent, attempt });
+        self.drive(ctx);
+    }
+}
+
+impl Handler<SendUnsubscribe> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, message: SendUnsubscribe, ctx: &mut Self::Context) {
+        self.subscriber.unsubscribe(clock::now(), &message.uri, message.attempt);
+        self.drive(ctx);
+    }
+}
+
+impl Handler<Drain> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, message: Drain, ctx: &mut Self::Context) {
+        self.draining = Some(message.done);
+        self.lifecycle_input(EndpointInput::Drain);
+        // The source says so when every agent has left the wire, or when nothing reaches the wire.
+        self.lifecycle_input(EndpointInput::Drained);
+        self.drive(ctx);
+    }
+}
+
+impl Handler<ObserveEndpoint> for LocalEndpoint {
+    type Result = MessageResult<ObserveEndpoint>;
+
+    fn handle(&mut self, _: ObserveEndpoint, _: &mut Self::Context) -> Self::Result {
+        MessageResult(EndpointView {
+            kind: self.kind(),
+            uri: self.setup.uri.clone(),
+            state: self.lifecycle.state(),
+            last_failure: self.last_failure.clone(),
+            wire: self.subscriber.stats(),
+        })
+    }
+}
+
+impl Handler<PanicNow> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, _: PanicNow, _: &mut Self::Context) {
+        panic!("the {} was told to panic", self.setup.kind);
+    }
+}
