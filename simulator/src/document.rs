@@ -37,8 +37,11 @@ pub fn pidf(uri: &str, state: AgentState) -> String {
         text.push_str("</rpid:activities>");
     }
     let input = if state.idle { "idle" } else { "active" };
-    let _ = write!(text, "<rpid:user-input>{input}</rpid:user-input></dm:person>\
-         <dm:device id=\"d1\"><rpid:class>computer</rpid:class></dm:device>\r\n</presence>\r\n");
+    let _ = write!(
+        text,
+        "<rpid:user-input>{input}</rpid:user-input></dm:person>\
+         <dm:device id=\"d1\"><rpid:class>computer</rpid:class></dm:device>\r\n</presence>\r\n"
+    );
     text
 }
 
