@@ -113,6 +113,7 @@ fn control_c_ends_it_with_the_summary() {
 fn an_end_before_everything_is_subscribed_says_so() {
     let ended = demo(&["--for", "1s", "--rate", "5", "--log-level", "warn"]).end();
     assert_eq!(ended.code, Some(0));
+    assert_story(&ended, &["== At this rate it takes 4 s until all are subscribed.", "== Every subscription is ended"]);
     assert!(figure(&ended, "subscriptions on the wire") < 20);
     assert!(ended.with("(the end came before all were subscribed)").next().is_some(), "{}", ended.all());
 }

@@ -49,6 +49,9 @@ pub(super) fn begin(demo: &Demo, server: &SimulatorHandle) {
     if queues::pairs(&queues::contact_centers(demo)) > MANY {
         say("With so many queues and agents the log is long: --log-level warn leaves the story alone.");
     }
+    if time_for(demo) > PROGRESS {
+        say(&format!("At this rate it takes {:.0} s until all are subscribed.", time_for(demo).as_secs_f64()));
+    }
     show("\n");
 }
 
