@@ -5,6 +5,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
+use actix::SpawnHandle;
+
 /// Now, on the monotonic clock of the runtime.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
@@ -28,4 +30,11 @@ pub fn time_of_day(instant: Instant) -> SystemTime {
 #[must_use]
 pub(crate) fn until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(now())
+}
+
+/// True when the timer that is armed will do: it fires in time, and a machine that is woken too early does nothing. Most
+/// messages move a deadline away, and to arm a timer anew for each of them costs as much as the message.
+#[must_use]
+pub(crate) fn keeps(armed: Option<(Instant, SpawnHandle)>, deadline: Option<Instant>) -> bool {
+    matches!((armed, deadline), (Some((at, _)), Some(deadline)) if at <= deadline)
 }

@@ -17,7 +17,7 @@ pub(crate) struct Throttle {
     waiting: BTreeMap<(AgentUri, Ticket), Addr<Agent>>,
     granted: u64,
     escalation: Escalation,
-    timer: Option<SpawnHandle>,
+    timer: Option<(Instant, SpawnHandle)>,
 }
 
 /// What waits for tokens, for people.
@@ -47,15 +47,20 @@ impl Throttle {
                 agent.do_send(Granted { ticket: key.1 });
             }
         }
-        if let Some(timer) = self.timer.take() {
+        let deadline = self.machine.poll_timeout();
+        if clock::keeps(self.timer, deadline) {
+            return;
+        }
+        if let Some((_, timer)) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        self.timer = self.machine.poll_timeout().map(|deadline| {
-            ctx.run_later(clock::until(deadline), |actor, ctx| {
+        self.timer = deadline.map(|deadline| {
+            let timer = ctx.run_later(clock::until(deadline), |actor, ctx| {
                 actor.timer = None;
                 actor.machine.handle_timeout(clock::now());
                 actor.drive(ctx);
-            })
+            });
+            (deadline, timer)
         });
     }
 }

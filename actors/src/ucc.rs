@@ -22,6 +22,10 @@ use crate::router::Router;
 /// How many events wait for a slow UCC, one by one and in order, before it has lagged.
 pub const DEFAULT_OUTBOX: usize = 1024;
 
+/// How many waiting events are put into the UCC's mailbox at once, before the next ones wait until these are handled.
+/// One at a time, a UCC would fall behind a burst that it has the time to handle.
+const HANDED_OVER_AT_ONCE: usize = 256;
+
 /// How long a UCC that died in silence may go unnoticed.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
@@ -168,14 +172,10 @@ impl UccHandle {
 
     /// Hands over what waits, at the UCC's pace, until the UCC is gone.
     pub(crate) async fn deliver(self: Arc<Self>, router: Addr<Router>) {
+        let mut events = Vec::new();
         loop {
-            let event = {
-                let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-                let event = outbox.pop();
-                outbox.busy = event.is_some();
-                event
-            };
-            let Some(event) = event else {
+            self.take_waiting(&mut events);
+            let Some(last) = events.pop() else {
                 if self.is_gone() || !self.recipient.connected() {
                     break;
                 }
@@ -186,10 +186,11 @@ impl UccHandle {
             if self.is_gone() {
                 break;
             }
-            if let PresenceEvent::Lagged { missed } = event {
-                tracing::warn!(logger = %self.name, missed, "the UCC is too slow for its presence changes; some were dropped, the present values follow");
+            // The mailbox takes these whatever its capacity; the last one comes back when all of them have been handled.
+            for event in events.drain(..) {
+                self.recipient.do_send(event);
             }
-            if self.recipient.send(event).await.is_err_and(|error| matches!(error, actix::MailboxError::Closed))
+            if self.recipient.send(last).await.is_err_and(|error| matches!(error, actix::MailboxError::Closed))
                 && !self.recipient.connected()
             {
                 break;
@@ -198,6 +199,20 @@ impl UccHandle {
         self.gone.store(true, Ordering::Relaxed);
         tracing::info!(logger = %self.name, "the UCC is gone; what only it watched is let go");
         router.do_send(Leave { ucc: self.id });
+    }
+
+    /// Moves what is to be handed over next out of the outbox, in order.
+    fn take_waiting(&self, events: &mut Vec<PresenceEvent>) {
+        let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        while events.len() < HANDED_OVER_AT_ONCE
+            && let Some(event) = outbox.pop()
+        {
+            if let PresenceEvent::Lagged { missed } = event {
+                tracing::warn!(logger = %self.name, missed, "the UCC is too slow for its presence changes; some were dropped, the present values follow");
+            }
+            events.push(event);
+        }
+        outbox.busy = !events.is_empty();
     }
 
     /// The documented line of a presence change, as the UCC receives it (seed, "Logging").

@@ -4,6 +4,7 @@ mod handlers;
 mod life;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use actix::{Actor, Addr, AsyncContext, Context, Recipient, SpawnHandle};
 use presence_core::{AgentUri, EndpointKind, SourceEffect, SubscriptionEffect};
@@ -34,7 +35,8 @@ pub(crate) struct Agent {
     watchers: Watchers,
     shared: Arc<AgentContext>,
     memory: Arc<AgentMemory>,
-    timer: Option<SpawnHandle>,
+    /// What is armed, and when it fires: never later than the deadline.
+    timer: Option<(Instant, SpawnHandle)>,
     /// How many orders of its parent it has taken: only an agent that has taken them all may be let go.
     orders: u32,
     /// The provider shuts down: nothing is kept for later.
@@ -89,15 +91,20 @@ impl Agent {
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.timer.take() {
+        let deadline = self.life.deadline();
+        if clock::keeps(self.timer, deadline) {
+            return;
+        }
+        if let Some((_, timer)) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        self.timer = self.life.deadline().map(|deadline| {
-            ctx.run_later(clock::until(deadline), |agent, ctx| {
+        self.timer = deadline.map(|deadline| {
+            let timer = ctx.run_later(clock::until(deadline), |agent, ctx| {
                 agent.timer = None;
                 agent.life.handle_timeout(clock::now());
                 agent.drive(ctx);
-            })
+            });
+            (deadline, timer)
         });
     }
 

@@ -124,7 +124,12 @@ impl Subscription {
 
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<SubscriptionEffect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if effect.is_none() {
+            // There are ten thousand of these machines, at rest nearly always: none keeps room for what it is not doing.
+            self.effects = VecDeque::new();
+        }
+        effect
     }
 
     /// When to call [`Subscription::handle_timeout`], and why.
