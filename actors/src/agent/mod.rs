@@ -155,7 +155,7 @@ fn perform(
         SubscriptionEffect::Failed { failure, via, failures, retry_in } => {
             let retry_in = retry_in.map(|delay| format!("{} s", delay.as_secs_f64()));
             tracing::warn!(logger = "PresenceProvider", uri = %uri, via = %via, failure = %failure, failures,
-                next_retry_in = retry_in.as_deref().unwrap_or("none"), "the subscription failed");
+                next_retry_in = retry_in.as_deref().unwrap_or("no delay"), "the subscription failed");
         }
         SubscriptionEffect::Abandoned(failure) => {
             tracing::warn!(logger = "PresenceProvider", uri = %uri, failure = %failure,

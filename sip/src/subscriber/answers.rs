@@ -124,8 +124,14 @@ impl Subscriber {
         };
         let says = |what: &str| response.header_all(header).any(|value| value.to_ascii_lowercase().contains(what));
         let stale = says("stale=true") || says("stale=\"true\"");
-        let failure = classify(status, response);
-        let Some(digest) = self.digest.as_mut() else { return self.refused(key, purpose, status, failure) };
+        let because = |why: &str| {
+            let failure = classify(status, response);
+            Failure { detail: format!("{}: {why}", failure.detail).into(), ..failure }
+        };
+        let Some(digest) = self.digest.as_mut() else {
+            let failure = because("the pool asks for a password, and the endpoint has none");
+            return self.refused(key, purpose, status, failure);
+        };
         let carried_it =
             response.header_all(header).filter_map(nonce).any(|nonce| exchange.credentials.contains(nonce));
         let hopeless = match digest.challenge(response) {
@@ -136,6 +142,7 @@ impl Subscriber {
         };
         let worn_out = *count >= CHALLENGE_LIMIT || (*count > 0 && !stale);
         if hopeless || worn_out {
+            let failure = because("the pool does not accept the user name or the password");
             return self.refused(key, purpose, status, failure);
         }
         *count += 1;
