@@ -9,8 +9,6 @@ use presence_config::{Dialect, PoolAddress, PoolSettings, Settings, Transport, U
 use presence_core::{AgentUri, EndpointKind, RetryPolicy, RetryPolicyError};
 use presence_sip::{Credentials, TransportKind};
 
-use crate::pools::transport_kind;
-
 /// Why good settings cannot be started from. The text fits after "failed to start: ".
 #[derive(Debug, thiserror::Error)]
 pub enum AssembleError {
@@ -163,4 +161,13 @@ fn credentials(pool: &PoolSettings) -> Result<Option<Credentials>, AssembleError
         return Err(AssembleError::EmptyPassword { user: user.clone(), path: path.clone() });
     }
     Ok(Some(Credentials { user: user.clone(), password: password.to_owned() }))
+}
+
+/// As the settings say it, for the sockets.
+pub(crate) const fn transport_kind(transport: Transport) -> TransportKind {
+    match transport {
+        Transport::Udp => TransportKind::Udp,
+        Transport::Tcp => TransportKind::Tcp,
+        Transport::Tls => TransportKind::Tls,
+    }
 }

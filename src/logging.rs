@@ -18,6 +18,7 @@ mod layer;
 mod options;
 pub mod panic;
 mod record;
+mod stamp;
 
 use std::fs::OpenOptions;
 use std::io;
@@ -31,8 +32,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::exit::Exit;
 pub use daily::DailyFile;
-pub use layer::{LineLayer, Stamp, thread_number};
+pub use layer::LineLayer;
 pub use options::{LogFormat, LogLevel, LogOptions};
+pub use stamp::{Stamp, thread_number};
 
 /// How many daily files are kept unless the command line says otherwise.
 pub const DEFAULT_KEPT_FILES: NonZeroUsize = NonZeroUsize::new(14).expect("14 is not zero");

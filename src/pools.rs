@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use presence_actors::Pool;
 use presence_actors::transport::{DiscoveryError, Resolver};
-use presence_config::{Settings, Transport};
+use presence_config::Settings;
 use presence_core::EndpointKind;
 use presence_sip::TransportKind;
 use presence_sip::discovery::Convention;
@@ -31,7 +31,7 @@ pub struct PoolFound {
 #[must_use]
 pub fn look_up(settings: &Settings) -> Vec<PoolFound> {
     let Some(ucma) = &settings.ucma else { return Vec::new() };
-    let kind = transport_kind(ucma.pool.transport);
+    let kind = assemble::transport_kind(ucma.pool.transport);
     let mut names: Vec<Name> = Vec::new();
     for (endpoint, pool) in assemble::pools(ucma).unwrap_or_default() {
         let own = endpoint == EndpointKind::User && ucma.user_endpoint.as_ref().is_some_and(|user| user.pool.is_some());
@@ -129,13 +129,4 @@ async fn find_all(names: &[Name], kind: TransportKind) -> Vec<PoolFound> {
         });
     }
     found
-}
-
-/// As the settings say it, for the sockets.
-pub(crate) const fn transport_kind(transport: Transport) -> TransportKind {
-    match transport {
-        Transport::Udp => TransportKind::Udp,
-        Transport::Tcp => TransportKind::Tcp,
-        Transport::Tls => TransportKind::Tls,
-    }
 }

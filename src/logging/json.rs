@@ -4,8 +4,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::escape::is_treacherous;
-use super::layer::Stamp;
 use super::record::{Fields, Record};
+use super::stamp::Stamp;
 
 #[derive(Serialize)]
 struct Line<'a> {

@@ -4,7 +4,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::layer::thread_number;
+use super::stamp::thread_number;
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
