@@ -5,12 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, Message};
+use actix::{Message, Recipient};
 use presence_core::{
     AgentUri, Attempt, Change, EndpointKind, Failure, Presence, Status, SubscriptionInput, Ticket, TokenClass,
 };
 
-use crate::agent::Agent;
 use crate::ucc::{UccHandle, UccId};
 
 // --- a UCC and its presence -------------------------------------------------------------------------------------
@@ -173,7 +172,7 @@ pub struct Revive {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct TakeToken {
-    pub(crate) agent: Addr<Agent>,
+    pub(crate) agent: Recipient<Granted>,
     pub(crate) uri: AgentUri,
     pub(crate) ticket: Ticket,
     pub(crate) class: TokenClass,
@@ -198,7 +197,7 @@ pub(crate) struct Granted {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct SendSubscribe {
-    pub(crate) agent: Addr<Agent>,
+    pub(crate) agent: Recipient<Feed>,
     pub(crate) uri: AgentUri,
     pub(crate) attempt: Attempt,
     pub(crate) refresh: bool,

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, SpawnHandle, Supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, Recipient, SpawnHandle, Supervised};
 use presence_core::{AgentUri, Throttle as Machine, Ticket};
 
-use crate::agent::Agent;
 use crate::clock;
 use crate::messages::{CancelToken, Granted, TakeToken};
 use crate::supervise::Escalation;
@@ -14,7 +13,7 @@ use crate::supervise::Escalation;
 /// Grants tokens at the configured rate: the machine, and the agents that wait.
 pub(crate) struct Throttle {
     machine: Machine<(AgentUri, Ticket)>,
-    waiting: BTreeMap<(AgentUri, Ticket), Addr<Agent>>,
+    waiting: BTreeMap<(AgentUri, Ticket), Recipient<Granted>>,
     granted: u64,
     escalation: Escalation,
     timer: Option<(Instant, SpawnHandle)>,

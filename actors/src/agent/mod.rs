@@ -134,7 +134,7 @@ fn perform(
     match effect {
         SubscriptionEffect::TakeToken { ticket, class } => {
             if let Some(throttle) = &shared.throttle {
-                throttle.do_send(TakeToken { agent: ctx.address(), uri: uri.clone(), ticket, class });
+                throttle.do_send(TakeToken { agent: ctx.address().recipient(), uri: uri.clone(), ticket, class });
             }
         }
         SubscriptionEffect::CancelToken { ticket } => {
@@ -145,7 +145,12 @@ fn perform(
         SubscriptionEffect::Subscribe { via, attempt } | SubscriptionEffect::Refresh { via, attempt } => {
             let refresh = matches!(effect, SubscriptionEffect::Refresh { .. });
             shared.with_endpoint(via, |endpoint| {
-                endpoint.do_send(SendSubscribe { agent: ctx.address(), uri: uri.clone(), attempt, refresh });
+                endpoint.do_send(SendSubscribe {
+                    agent: ctx.address().recipient(),
+                    uri: uri.clone(),
+                    attempt,
+                    refresh,
+                });
             });
         }
         SubscriptionEffect::Unsubscribe { via, attempt } => {

@@ -11,23 +11,29 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, SpawnHandle, Supervised, Supervisor};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, Supervisor};
 use presence_core::{
     AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointState, Failure,
     FailureKind,
 };
 use presence_sip::{Subscriber, SubscriberConfig};
 
-use crate::agent::Agent;
-use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp};
+use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp, Feed};
 use crate::setup::EndpointSetup;
-use crate::sources::{Source, Ucma};
 use crate::transport::{Transport, TransportSettings};
 use crate::{clock, entropy};
 
+/// What an endpoint tells its parent.
+pub(crate) struct Parent {
+    pub(crate) up: Recipient<EndpointUp>,
+    pub(crate) paused: Recipient<EndpointPaused>,
+    pub(crate) lost: Recipient<EndpointLost>,
+    pub(crate) down: Recipient<ChildDown<EndpointKind>>,
+}
+
 /// An agent with a dialog here, or one under way.
 struct Member {
-    agent: Addr<Agent>,
+    agent: Recipient<Feed>,
     attempt: Attempt,
 }
 
@@ -35,7 +41,7 @@ struct Member {
 pub(crate) struct LocalEndpoint {
     setup: EndpointSetup,
     incarnation: u32,
-    source: Addr<Source<Ucma>>,
+    parent: Parent,
     lifecycle: EndpointLifecycle,
     subscriber: Subscriber,
     transport: Option<Transport>,
@@ -53,7 +59,7 @@ pub(crate) struct LocalEndpoint {
 
 impl LocalEndpoint {
     /// Starts the actor of an endpoint; it connects by itself.
-    pub(crate) fn launch(setup: EndpointSetup, incarnation: u32, source: Addr<Source<Ucma>>) -> Addr<Self> {
+    pub(crate) fn launch(setup: EndpointSetup, incarnation: u32, parent: Parent) -> Addr<Self> {
         let now = clock::now();
         let mut config = SubscriberConfig::new(setup.uri.clone(), "", "");
         config.target = pool_uri(&setup);
@@ -67,7 +73,7 @@ impl LocalEndpoint {
         Supervisor::start(move |_| Self {
             setup,
             incarnation,
-            source,
+            parent,
             lifecycle,
             subscriber,
             transport: None,
@@ -142,14 +148,14 @@ impl LocalEndpoint {
                 }
             }
             EndpointEffect::Probe => self.subscriber.probe(clock::now()),
-            EndpointEffect::Up => self.source.do_send(EndpointUp { kind: self.kind() }),
+            EndpointEffect::Up => self.parent.up.do_send(EndpointUp { kind: self.kind() }),
             EndpointEffect::Paused(failure) => {
                 self.last_failure = Some(failure.clone());
-                self.source.do_send(EndpointPaused { kind: self.kind(), failure });
+                self.parent.paused.do_send(EndpointPaused { kind: self.kind(), failure });
             }
             EndpointEffect::Lost(failure) => {
                 self.last_failure = Some(failure.clone());
-                self.source.do_send(EndpointLost { kind: self.kind(), failure });
+                self.parent.lost.do_send(EndpointLost { kind: self.kind(), failure });
                 self.restart = true;
             }
             // The same is not said again for every agent and every pause.
@@ -198,7 +204,7 @@ impl Actor for LocalEndpoint {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         if std::thread::panicking() {
-            self.source.do_send(ChildDown { child: self.setup.kind, incarnation: self.incarnation });
+            self.parent.down.do_send(ChildDown { child: self.setup.kind, incarnation: self.incarnation });
         }
     }
 }

@@ -12,7 +12,7 @@ use presence_core::{
 use super::{Serves, Source};
 use crate::agent::{Birth, Life, Memory};
 use crate::clock;
-use crate::local_endpoint::LocalEndpoint;
+use crate::local_endpoint::{LocalEndpoint, Parent};
 use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, Feed, PanicNow, Revive};
 use crate::setup::EndpointSetup;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
@@ -124,7 +124,13 @@ impl Source<Ucma> {
         let Some(endpoint) = self.serves.endpoints.get_mut(index) else { return };
         endpoint.incarnation += 1;
         let kind = endpoint.setup.kind;
-        let address = LocalEndpoint::launch(endpoint.setup.clone(), endpoint.incarnation, ctx.address());
+        let parent = Parent {
+            up: ctx.address().recipient(),
+            paused: ctx.address().recipient(),
+            lost: ctx.address().recipient(),
+            down: ctx.address().recipient(),
+        };
+        let address = LocalEndpoint::launch(endpoint.setup.clone(), endpoint.incarnation, parent);
         endpoint.address = Some(address.clone());
         let mut shared = self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|(known, _)| *known != kind);
