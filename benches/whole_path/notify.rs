@@ -1,0 +1,44 @@
+//! CPU per NOTIFY from the socket to the queues, and NOTIFYs per second.
+
+use crate::meter::{self, Spread};
+use crate::pool::Pool;
+use crate::rig::{Heard, Rig};
+
+#[derive(clap::Args)]
+pub(crate) struct Plan {
+    /// Agents, all of them watched by every queue
+    #[arg(long, default_value_t = 100)]
+    agents: usize,
+    /// Queues
+    #[arg(long, default_value_t = 10)]
+    uccs: usize,
+    /// NOTIFYs of one measurement
+    #[arg(long, default_value_t = 100_000)]
+    notifies: u64,
+    /// Measurements
+    #[arg(long, default_value_t = 5)]
+    repeat: usize,
+}
+
+pub(crate) async fn run(plan: Plan) {
+    let mut pool = Pool::start(plan.agents).await;
+    let rig = Rig::start(pool.address, 20_000, plan.uccs).await;
+    rig.want(plan.agents).await;
+    // Warms up, and brings every agent into one of the two states between which it goes from here on.
+    pool.blast(plan.agents, plan.notifies.div_ceil(10).max(plan.agents as u64)).await;
+    rig.settle().await;
+    let missed = rig.heard.missed();
+    let (mut cost, mut rate) = (Vec::new(), Vec::new());
+    for _ in 0..plan.repeat {
+        let (heard, before) = (rig.heard.all(), meter::cpu());
+        let blast = pool.blast(plan.agents, plan.notifies).await;
+        rig.heard.until(Heard::all, heard + plan.notifies * plan.uccs as u64).await;
+        cost.push(meter::each(meter::cpu().saturating_sub(before), plan.notifies));
+        rate.push(meter::float(blast.answered) / blast.elapsed.as_secs_f64());
+    }
+    println!("{} agents, {} UCCs, {} x {} NOTIFYs", plan.agents, plan.uccs, plan.repeat, plan.notifies);
+    println!("  CPU us per NOTIFY, socket to all UCCs:  {}", Spread::of(cost));
+    println!("  NOTIFY/s, each a change, all answered:  {}", Spread::of(rate));
+    println!("  changes dropped because a UCC lagged:   {} (and {missed} before)", rig.heard.missed() - missed);
+    rig.end().await;
+}
