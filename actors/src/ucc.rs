@@ -24,7 +24,7 @@ pub const DEFAULT_OUTBOX: usize = 1024;
 
 /// How many waiting events are put into the UCC's mailbox at once, before the next ones wait until these are handled.
 /// One at a time, a UCC would fall behind a burst that it has the time to handle.
-const HANDED_OVER_AT_ONCE: usize = 256;
+const HANDED_OVER_AT_ONCE: usize = 1024;
 
 /// How long a UCC that died in silence may go unnoticed.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
