@@ -193,6 +193,11 @@ pub(crate) struct Granted {
     pub(crate) ticket: Ticket,
 }
 
+/// A token has reached the wire, or will not be used: the pace goes on from now.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct TokenSent;
+
 /// Put an agent on the wire: subscribe it, or refresh its subscription.
 #[derive(Message)]
 #[rtype(result = "()")]

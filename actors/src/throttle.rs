@@ -7,7 +7,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, Recip
 use presence_core::{AgentUri, Throttle as Machine, Ticket};
 
 use crate::clock;
-use crate::messages::{CancelToken, Granted, TakeToken};
+use crate::messages::{CancelToken, Granted, TakeToken, TokenSent};
 use crate::supervise::Escalation;
 
 /// Grants tokens at the configured rate: the machine, and the agents that wait.
@@ -41,9 +41,13 @@ impl Throttle {
 
     fn drive(&mut self, ctx: &mut Context<Self>) {
         while let Some(key) = self.machine.poll_granted() {
-            if let Some(agent) = self.waiting.remove(&key) {
-                self.granted += 1;
-                agent.do_send(Granted { ticket: key.1 });
+            match self.waiting.remove(&key) {
+                Some(agent) if agent.connected() => {
+                    self.granted += 1;
+                    agent.do_send(Granted { ticket: key.1 });
+                }
+                // Nobody is left who could use it.
+                Some(_) | None => self.machine.sent(clock::now()),
             }
         }
         let deadline = self.machine.poll_timeout();
@@ -89,6 +93,15 @@ impl Handler<TakeToken> for Throttle {
         let key = (message.uri, message.ticket);
         self.waiting.insert(key.clone(), message.agent);
         self.machine.request(clock::now(), key, message.class);
+        self.drive(ctx);
+    }
+}
+
+impl Handler<TokenSent> for Throttle {
+    type Result = ();
+
+    fn handle(&mut self, _: TokenSent, ctx: &mut Self::Context) {
+        self.machine.sent(clock::now());
         self.drive(ctx);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use actix::dev::SendError;
 use actix::{Addr, Recipient};
 use presence_core::log_text::{EventLine, SubscribeLine};
-use presence_core::{AgentUri, SourceKind};
+use presence_core::{AgentUri, Change, SourceKind};
 use tokio::sync::Notify;
 
 use crate::messages::{CallEnded, CallStarted, Leave, PresenceEvent, Subscribe, Unsubscribe};
@@ -100,7 +100,8 @@ impl Waiting {
                 last.insert(uri, event);
             }
             Some(earlier) => {
-                *missed += 1;
+                // Who has not yet heard that there is nothing to hear has missed nothing.
+                *missed += u64::from(!matches!(earlier, PresenceEvent::Pending { .. }));
                 *earlier = match event {
                     PresenceEvent::Changed(change) => {
                         PresenceEvent::Current { uri, presence: Arc::clone(&change.new), sequence: change.sequence }
@@ -149,7 +150,6 @@ impl UccHandle {
         if self.is_gone() {
             return false;
         }
-        self.log(&event);
         let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
         let event = if outbox.busy {
             event
@@ -215,14 +215,21 @@ impl UccHandle {
         outbox.busy = !events.is_empty();
     }
 
-    /// The documented line of a presence change, as the UCC receives it (seed, "Logging").
-    fn log(&self, event: &PresenceEvent) {
-        if let PresenceEvent::Changed(change) = event
-            && change.changes_status()
+    /// Hands a change over, with its line in the log.
+    pub(crate) fn publish(&self, change: &Arc<Change>, line: Option<&str>) -> bool {
+        if let Some(line) = line
+            && !self.is_gone()
         {
-            tracing::info!(logger = %self.name, "{}", EventLine(change));
+            tracing::info!(logger = &*self.name, "{line}");
         }
+        self.post(PresenceEvent::Changed(Arc::clone(change)))
     }
+}
+
+/// The documented line of a presence change, as each UCC receives it (seed, "Logging"). It is made once for all of them,
+/// and only if it is wanted.
+pub(crate) fn line_of(change: &Change) -> Option<String> {
+    (change.changes_status() && tracing::enabled!(tracing::Level::INFO)).then(|| EventLine(change).to_string())
 }
 
 impl fmt::Debug for UccHandle {

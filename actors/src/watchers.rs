@@ -5,7 +5,7 @@ use std::sync::Arc;
 use presence_core::{AgentUri, Change, Presence};
 
 use crate::messages::PresenceEvent;
-use crate::ucc::{UccHandle, UccId};
+use crate::ucc::{UccHandle, UccId, line_of};
 
 /// The UCCs that watch one agent. A UCC that is gone is dropped when it is met.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,8 @@ impl Watchers {
 
     /// Hands a change to everyone.
     pub(crate) fn publish(&mut self, change: &Arc<Change>) {
-        self.0.retain(|ucc| ucc.post(PresenceEvent::Changed(Arc::clone(change))));
+        let line = line_of(change);
+        self.0.retain(|ucc| ucc.publish(change, line.as_deref()));
     }
 
     /// Hands the same event to everyone.

@@ -14,6 +14,8 @@ enum Event {
     /// Waits this many microseconds past the timer, or as long if there is none.
     Timer(u64),
     Pause(u64),
+    /// Twice this many microseconds in which nothing reaches the wire.
+    Stall(u64),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -22,6 +24,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..50_usize).prop_map(Event::Cancel),
         8 => (0..20_000_u64).prop_map(Event::Timer),
         2 => (0..3_000_000_u64).prop_map(Event::Pause),
+        2 => (0..450_000_u64).prop_map(Event::Stall),
     ]
 }
 
@@ -55,14 +58,32 @@ proptest! {
         let mut throttle = Throttle::new(NonZeroU32::new(rate).unwrap());
         let (mut next_key, mut granted, mut cancelled) = (0_usize, Vec::new(), Vec::new());
         let mut times = Vec::new();
-        let mut collect = |throttle: &mut Throttle<usize>, now: Instant| {
+        let mut on_the_way = 0;
+        let mut poll = |throttle: &mut Throttle<usize>, on_the_way: &mut usize| {
             while let Some(key) = throttle.poll_granted() {
                 granted.push(key);
+                *on_the_way += 1;
+            }
+        };
+        // What is on its way reaches the wire, and what that sets free too.
+        let mut collect = |throttle: &mut Throttle<usize>, now: Instant, on_the_way: &mut usize| {
+            poll(throttle, on_the_way);
+            while *on_the_way > 0 {
+                *on_the_way -= 1;
                 times.push(now);
+                throttle.sent(now);
+                poll(throttle, on_the_way);
             }
         };
         for event in events {
             match event {
+                Event::Stall(length) => {
+                    // The process is busy: the timer fires late and nothing reaches the wire meanwhile.
+                    throttle.handle_timeout(now);
+                    now += Duration::from_micros(length);
+                    throttle.handle_timeout(now);
+                    now += Duration::from_micros(length);
+                }
                 Event::Request(class, count) => {
                     for _ in 0..count {
                         throttle.request(now, next_key, TokenClass::ALL[usize::from(class)]);
@@ -83,7 +104,7 @@ proptest! {
                     throttle.handle_timeout(now);
                 }
             }
-            collect(&mut throttle, now);
+            collect(&mut throttle, now, &mut on_the_way);
         }
         // A busy second and a half with a timer that is always a little late.
         for _ in 0..1_500 {
@@ -91,12 +112,12 @@ proptest! {
             next_key += 1;
             now += Duration::from_micros(1_050);
             throttle.handle_timeout(now);
-            collect(&mut throttle, now);
+            collect(&mut throttle, now, &mut on_the_way);
         }
         while let Some(due) = throttle.poll_timeout() {
             now = due.max(now);
             throttle.handle_timeout(now);
-            collect(&mut throttle, now);
+            collect(&mut throttle, now, &mut on_the_way);
         }
         prop_assert!(fullest_window(&times) <= rate as usize, "{} at {rate}", fullest_window(&times));
 

@@ -60,7 +60,9 @@ impl Handler<Granted> for Agent {
         if let Life::Subscribed(machine) = &mut self.life {
             machine.handle(clock::now(), SubscriptionInput::TokenGranted(message.ticket));
         }
-        self.drive(ctx);
+        if !self.drive(ctx) {
+            self.shared.give_back();
+        }
     }
 }
 

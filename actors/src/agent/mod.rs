@@ -14,7 +14,7 @@ pub(crate) use life::{AgentMemory, Birth, Life, Memory};
 
 use crate::clock;
 use crate::local_endpoint::LocalEndpoint;
-use crate::messages::{AgentIdle, CancelToken, ChildDown, SendSubscribe, SendUnsubscribe, TakeToken};
+use crate::messages::{AgentIdle, CancelToken, ChildDown, SendSubscribe, SendUnsubscribe, TakeToken, TokenSent};
 use crate::throttle::Throttle;
 use crate::views::AgentView;
 use crate::watchers::Watchers;
@@ -58,13 +58,16 @@ impl Agent {
     }
 
     /// The only place with side effects: performs what the machine asks for, then arms the one timer.
-    fn drive(&mut self, ctx: &mut Context<Self>) {
+    ///
+    /// True when an endpoint was told to put the agent on the wire.
+    fn drive(&mut self, ctx: &mut Context<Self>) -> bool {
+        let mut is_sending = false;
         match &mut self.life {
             Life::Subscribed(machine) => {
                 let mut remember = false;
                 while let Some(effect) = machine.poll_effect() {
                     remember = true;
-                    perform(effect, &self.uri, &mut self.watchers, &self.shared, ctx);
+                    is_sending |= perform(effect, &self.uri, &mut self.watchers, &self.shared, ctx);
                 }
                 if remember {
                     self.memory.keep(Memory::Subscribed(machine.memory()));
@@ -88,6 +91,7 @@ impl Agent {
             let (uri, incarnation, orders) = (self.uri.clone(), self.incarnation, self.orders);
             self.shared.idle.do_send(AgentIdle { uri, incarnation, orders });
         }
+        is_sending
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {
@@ -124,13 +128,14 @@ impl Agent {
     }
 }
 
+/// Does what the machine asks for; true when an endpoint was told to put the agent on the wire.
 fn perform(
     effect: SubscriptionEffect,
     uri: &AgentUri,
     watchers: &mut Watchers,
     shared: &AgentContext,
     ctx: &mut Context<Agent>,
-) {
+) -> bool {
     match effect {
         SubscriptionEffect::TakeToken { ticket, class } => {
             if let Some(throttle) = &shared.throttle {
@@ -144,17 +149,14 @@ fn perform(
         }
         SubscriptionEffect::Subscribe { via, attempt } | SubscriptionEffect::Refresh { via, attempt } => {
             let refresh = matches!(effect, SubscriptionEffect::Refresh { .. });
-            shared.with_endpoint(via, |endpoint| {
-                endpoint.do_send(SendSubscribe {
-                    agent: ctx.address().recipient(),
-                    uri: uri.clone(),
-                    attempt,
-                    refresh,
-                });
+            let agent = ctx.address().recipient();
+            return shared.with_endpoint(via, |endpoint| {
+                endpoint.do_send(SendSubscribe { agent, uri: uri.clone(), attempt, refresh });
             });
         }
         SubscriptionEffect::Unsubscribe { via, attempt } => {
-            shared.with_endpoint(via, |endpoint| endpoint.do_send(SendUnsubscribe { uri: uri.clone(), attempt }));
+            return shared
+                .with_endpoint(via, |endpoint| endpoint.do_send(SendUnsubscribe { uri: uri.clone(), attempt }));
         }
         SubscriptionEffect::Publish(change) => watchers.publish(&change),
         SubscriptionEffect::Failed { failure, via, failures, retry_in } => {
@@ -168,13 +170,24 @@ fn perform(
         }
         SubscriptionEffect::Revived => tracing::info!(logger = "PresenceProvider", uri = %uri, "the agent is revived"),
     }
+    false
 }
 
 impl AgentContext {
-    fn with_endpoint(&self, kind: EndpointKind, then: impl FnOnce(&Addr<LocalEndpoint>)) {
+    /// False when there is no such endpoint at the moment.
+    fn with_endpoint(&self, kind: EndpointKind, then: impl FnOnce(&Addr<LocalEndpoint>)) -> bool {
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, endpoint)) = endpoints.iter().find(|(known, _)| *known == kind) {
+        let endpoint = endpoints.iter().find(|(known, endpoint)| *known == kind && endpoint.connected());
+        if let Some((_, endpoint)) = endpoint {
             then(endpoint);
+        }
+        endpoint.is_some()
+    }
+
+    /// A token that the agent was granted and has no use for.
+    fn give_back(&self) {
+        if let Some(throttle) = &self.throttle {
+            throttle.do_send(TokenSent);
         }
     }
 }

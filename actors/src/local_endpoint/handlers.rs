@@ -81,6 +81,7 @@ impl Handler<SendSubscribe> for LocalEndpoint {
             // The endpoint was lost while the order was on its way: nothing may be sent, and it is not the agent's failure.
             let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "the endpoint is not up");
             agent.do_send(Feed(SubscriptionInput::Failed { attempt, failure }));
+            self.token_sent();
             return;
         }
         if refresh {
@@ -90,6 +91,7 @@ impl Handler<SendSubscribe> for LocalEndpoint {
         }
         self.members.insert(uri, Member { agent, attempt });
         self.drive(ctx);
+        self.token_sent();
     }
 }
 
@@ -99,6 +101,7 @@ impl Handler<SendUnsubscribe> for LocalEndpoint {
     fn handle(&mut self, message: SendUnsubscribe, ctx: &mut Self::Context) {
         self.subscriber.unsubscribe(clock::now(), &message.uri, message.attempt);
         self.drive(ctx);
+        self.token_sent();
     }
 }
 

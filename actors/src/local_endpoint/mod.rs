@@ -18,7 +18,7 @@ use presence_core::{
 };
 use presence_sip::{Subscriber, SubscriberConfig};
 
-use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp, Feed};
+use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp, Feed, TokenSent};
 use crate::setup::EndpointSetup;
 use crate::transport::{Transport, TransportSettings};
 use crate::{clock, entropy};
@@ -29,6 +29,8 @@ pub(crate) struct Parent {
     pub(crate) paused: Recipient<EndpointPaused>,
     pub(crate) lost: Recipient<EndpointLost>,
     pub(crate) down: Recipient<ChildDown<EndpointKind>>,
+    /// Is told when what a token was granted for has reached the wire.
+    pub(crate) sent: Option<Recipient<TokenSent>>,
 }
 
 /// An agent with a dialog here, or one under way.
@@ -109,6 +111,13 @@ impl LocalEndpoint {
         self.rearm(ctx);
         if std::mem::take(&mut self.restart) {
             ctx.stop();
+        }
+    }
+
+    /// The token of an order of an agent is used up.
+    fn token_sent(&self) {
+        if let Some(throttle) = &self.parent.sent {
+            throttle.do_send(TokenSent);
         }
     }
 

@@ -129,6 +129,7 @@ impl Source<Ucma> {
             paused: ctx.address().recipient(),
             lost: ctx.address().recipient(),
             down: ctx.address().recipient(),
+            sent: self.shared.throttle.clone().map(Addr::recipient),
         };
         let address = LocalEndpoint::launch(endpoint.setup.clone(), endpoint.incarnation, parent);
         endpoint.address = Some(address.clone());

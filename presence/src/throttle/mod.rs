@@ -35,11 +35,14 @@ const FINEST_PACED_RATE: u32 = 200;
 /// How far ahead of its pace the throttle may run at rates that timers cannot pace; half of the reserve.
 const TOLERANCE: Duration = Duration::from_millis(5);
 
+/// How long a token may be on its way to the wire before it is taken for sent or lost.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Grants tokens at a configured rate, so that no sliding window of one second ever holds more than that.
 ///
 /// ```text
-///             request                     the pace allows it
-///  (nothing) ----------> waiting, by class --------------------> granted --poll_granted--> (nothing)
+///             request                     the pace allows it                           sent, or 1 s
+///  (nothing) ----------> waiting, by class --------------------> granted --poll_granted--> on its way ----> (nothing)
 ///                            |  cancel
 ///                            +----------> (nothing)
 /// ```
@@ -49,7 +52,11 @@ const TOLERANCE: Duration = Duration::from_millis(5);
 /// worth of tokens. Within a class requests are served in their order; a less urgent class waits until the more
 /// urgent ones are empty. A late timer makes the pace slower, never a burst.
 ///
-/// After [`Throttle::request`], [`Throttle::cancel`] and [`Throttle::handle_timeout`] drain
+/// The rate is promised on the wire, not at the grant: a token that waits behind other work in a busy process must not
+/// meet the ones granted after it there. So whoever spends or drops a token says so by [`Throttle::sent`]; the pace goes on
+/// from that moment, and until then no more tokens are on their way than may reach the wire together.
+///
+/// After [`Throttle::request`], [`Throttle::cancel`], [`Throttle::sent`] and [`Throttle::handle_timeout`] drain
 /// [`Throttle::poll_granted`], then arm one timer at [`Throttle::poll_timeout`].
 #[derive(Clone, Debug)]
 pub struct Throttle<K> {
@@ -60,6 +67,10 @@ pub struct Throttle<K> {
     waiting: BTreeMap<(TokenClass, u64), K>,
     places: BTreeMap<K, (TokenClass, u64)>,
     granted: VecDeque<K>,
+    /// When each token was granted that is not known to have been sent.
+    on_its_way: VecDeque<Instant>,
+    /// How many tokens may be on their way together.
+    most_on_their_way: usize,
     next_place: u64,
 }
 
@@ -69,9 +80,13 @@ impl<K: Ord + Clone> Throttle<K> {
     pub fn new(per_second: NonZeroU32) -> Self {
         let rate = u128::from(per_second.get());
         let interval = WINDOW.as_nanos().div_ceil(rate);
+        let tolerance = if per_second.get() > FINEST_PACED_RATE { TOLERANCE } else { Duration::ZERO };
+        let ahead = tolerance.as_nanos() / interval;
         Self {
             interval: Duration::from_nanos(u64::try_from(interval).unwrap_or(u64::MAX)),
-            tolerance: if per_second.get() > FINEST_PACED_RATE { TOLERANCE } else { Duration::ZERO },
+            tolerance,
+            on_its_way: VecDeque::new(),
+            most_on_their_way: usize::try_from(ahead).unwrap_or(usize::MAX).saturating_add(1),
             due: None,
             waiting: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -98,13 +113,34 @@ impl<K: Ord + Clone> Throttle<K> {
     pub fn cancel(&mut self, now: Instant, key: &K) -> bool {
         let was_waiting = self.places.remove(key).is_some_and(|place| self.waiting.remove(&place).is_some());
         let was_granted = self.granted.iter().position(|granted| granted == key).map(|at| self.granted.remove(at));
+        if was_granted.is_some() {
+            self.on_its_way.pop_back();
+        }
         self.grant(now);
         was_waiting || was_granted.is_some()
     }
 
+    /// A token that was polled has reached the wire, or will not be used.
+    pub fn sent(&mut self, now: Instant) {
+        self.arrived(now);
+        self.grant(now);
+    }
+
     /// Grants what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        while self.on_its_way.front().is_some_and(|granted| *granted + PATIENCE <= now) {
+            self.arrived(now);
+        }
         self.grant(now);
+    }
+
+    /// The oldest token that is on its way arrives now, and the others not before.
+    fn arrived(&mut self, now: Instant) {
+        let together = u32::try_from(self.on_its_way.len()).unwrap_or(u32::MAX);
+        if self.on_its_way.pop_front().is_some() {
+            let due = now + self.interval.saturating_mul(together);
+            self.due = Some(self.due.map_or(due, |earlier| earlier.max(due)));
+        }
     }
 
     /// The next request that has its token.
@@ -115,7 +151,13 @@ impl<K: Ord + Clone> Throttle<K> {
     /// When the next token can be granted; `None` while nobody waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.waiting.is_empty() { None } else { self.earliest() }
+        if self.waiting.is_empty() {
+            None
+        } else if self.on_its_way.len() < self.most_on_their_way {
+            self.earliest()
+        } else {
+            self.on_its_way.front().map(|granted| *granted + PATIENCE)
+        }
     }
 
     /// How many requests wait.
@@ -133,7 +175,10 @@ impl<K: Ord + Clone> Throttle<K> {
     /// When all that wait now will have been served, if nothing more comes; `None` while nobody waits.
     #[must_use]
     pub fn predicted_end(&self, now: Instant) -> Option<Instant> {
-        let first = self.poll_timeout()?.max(now);
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let first = self.earliest().unwrap_or(now).max(now);
         first.checked_add(self.time_for(self.waiting.len()))
     }
 
@@ -157,10 +202,11 @@ impl<K: Ord + Clone> Throttle<K> {
     }
 
     fn grant(&mut self, now: Instant) {
-        while self.earliest().is_none_or(|earliest| earliest <= now) {
+        while self.on_its_way.len() < self.most_on_their_way && self.earliest().is_none_or(|earliest| earliest <= now) {
             let Some((_, key)) = self.waiting.pop_first() else { return };
             self.places.remove(&key);
             self.granted.push_back(key);
+            self.on_its_way.push_back(now);
             let due = self.due.map_or(now, |due| due.max(now));
             self.due = Some(due + self.interval);
         }
