@@ -21,7 +21,7 @@ mod record;
 mod stamp;
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, BufWriter};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -118,20 +118,25 @@ pub fn start(options: &LogOptions, console: Console) -> Result<LogGuard, LogErro
     Ok(LogGuard { _worker: worker, errors })
 }
 
+/// Gathers the lines of a burst into few writes. The thread that writes flushes whenever no line waits.
+fn gathered<W: io::Write>(to: W) -> BufWriter<W> {
+    BufWriter::with_capacity(64 * 1024, to)
+}
+
 fn open(options: &LogOptions, console: Console) -> Result<(NonBlocking, WorkerGuard), LogError> {
     let queue = NonBlockingBuilder::default().lossy(true).thread_name("log");
     if let Some(path) = &options.log_file {
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|source| LogError::File { path: path.clone(), source })?;
-        return Ok(queue.finish(file));
+        return Ok(queue.finish(gathered(file)));
     }
     if let Some(path) = &options.log_dir {
         let file = DailyFile::open(path, options.log_keep.unwrap_or(DEFAULT_KEPT_FILES));
         let file = file.map_err(|source| LogError::Directory { path: path.clone(), source })?;
-        return Ok(queue.finish(file));
+        return Ok(queue.finish(gathered(file)));
     }
     Ok(match console {
-        Console::Stdout => queue.finish(io::stdout()),
-        Console::Stderr => queue.finish(io::stderr()),
+        Console::Stdout => queue.finish(gathered(io::stdout())),
+        Console::Stderr => queue.finish(gathered(io::stderr())),
     })
 }

@@ -16,6 +16,11 @@ pub const fn is_treacherous(c: char) -> bool {
 ///
 /// What is already escaped is appended unchanged, so escaping twice is escaping once.
 pub fn push_escaped(line: &mut String, text: &str) {
+    // Nearly every line is plain ASCII, and bytes are looked at much faster than characters.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        line.push_str(text);
+        return;
+    }
     let mut rest = text;
     while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_treacherous(c)) {
         line.push_str(&rest[..at]);
