@@ -68,7 +68,7 @@ const TINY: [&str; 3] = [
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let _log = arguments.log.then(|| {
+    let log = arguments.log.then(|| {
         let options = LogOptions { log_file: Some("/dev/null".into()), ..LogOptions::default() };
         logging::start(&options, Console::Stderr).unwrap()
     });
@@ -78,6 +78,9 @@ fn main() -> ExitCode {
         Some(What::Notify(plan)) => rig::in_actix(notify::run(plan)),
         Some(What::Subscribe(plan)) => rig::in_actix(subscribe::run(plan)),
         Some(What::Size(plan)) => rig::in_actix(size::run(plan)),
+    }
+    if let Some(log) = log {
+        println!("  log lines dropped because the queue was full: {}", log.dropped_lines());
     }
     ExitCode::SUCCESS
 }

@@ -16,8 +16,8 @@ pub const fn is_treacherous(c: char) -> bool {
 ///
 /// What is already escaped is appended unchanged, so escaping twice is escaping once.
 pub fn push_escaped(line: &mut String, text: &str) {
-    // Nearly every line is plain ASCII, and bytes are looked at much faster than characters.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    // Nearly every line is plain ASCII, and all of its bytes together are looked at faster than one after the other.
+    if text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
         line.push_str(text);
         return;
     }

@@ -92,20 +92,9 @@ where
 
 fn text(stamp: &Stamp, logger: &str, level: &str, record: &Record) -> String {
     let mut line = String::with_capacity(64 + record.message.len() + 32 * record.fields.0.len());
-    let at = stamp.at.datetime();
+    stamp.push_second(&mut line);
     // Writing into a String does not fail.
-    let _ = write!(
-        line,
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02},{:03} [{}] ",
-        at.year(),
-        at.month(),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at.millisecond(),
-        stamp.thread,
-    );
+    let _ = write!(line, ",{:03} [{}] ", stamp.at.millisecond(), stamp.thread);
     push_logger(&mut line, logger);
     let _ = write!(line, " {level} - ");
     push_escaped(&mut line, &record.message);
