@@ -134,3 +134,22 @@ fn a_dead_ucc_whose_client_lives_elsewhere_is_noticed_without_any_event() {
         assert_eq!(provider.observe().await.unwrap().agents().count(), 0, "the dead want nothing");
     });
 }
+
+#[test]
+fn a_ucc_that_wants_thousands_at_once_has_missed_nothing() {
+    in_virtual_time(|| async {
+        let (provider, pool) = provider_with(3_000, |setup| {
+            in_a_hurry(setup);
+            setup.outbox = 8;
+        });
+        let ucc = Recorder::start(&provider, "ucc");
+        // Slow enough for most agents' values to overtake the news that nothing is known yet.
+        ucc.set_pace(std::time::Duration::from_millis(10));
+        settle().await;
+        ucc.subscribe_to(1..=3_000);
+        pass(seconds(90)).await;
+        assert_eq!(pool.subscriptions().len(), 3_000);
+        let lagged = |event: &PresenceEvent| matches!(event, PresenceEvent::Lagged { .. });
+        assert!(!ucc.heard().iter().any(lagged), "a pending that its value has overtaken is no change that was missed");
+    });
+}
