@@ -1,10 +1,11 @@
 //! What people are shown of the actors.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::Message;
 use presence_core::{AgentUri, EndpointKind, EndpointState, Failure, Presence, SourceKind, SubscriptionView};
-use presence_sip::SubscriberStats;
+use presence_sip::{SubscriberStats, WireEvent};
 
 use crate::throttle::ThrottleView;
 
@@ -41,6 +42,8 @@ pub struct EndpointView {
     pub last_failure: Option<Failure>,
     /// What it has sent and received.
     pub wire: SubscriberStats,
+    /// How often what it received was not as it should be: malformed, of no subscription of ours, out of order, unreadable.
+    pub deviations: BTreeMap<WireEvent, u64>,
 }
 
 #[derive(Message)]

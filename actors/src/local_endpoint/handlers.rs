@@ -127,6 +127,7 @@ impl Handler<ObserveEndpoint> for LocalEndpoint {
             state: self.lifecycle.state(),
             last_failure: self.last_failure.clone(),
             wire: self.subscriber.stats(),
+            deviations: self.deviations.clone(),
         })
     }
 }

@@ -16,7 +16,7 @@ use presence_core::{
     AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointState, Failure,
     FailureKind,
 };
-use presence_sip::{Subscriber, SubscriberConfig};
+use presence_sip::{Subscriber, SubscriberConfig, WireEvent};
 
 use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp, Feed, TokenSent};
 use crate::setup::EndpointSetup;
@@ -52,6 +52,8 @@ pub(crate) struct LocalEndpoint {
     connection: Option<SocketAddr>,
     /// Who is told about which agent's dialog.
     members: BTreeMap<AgentUri, Member>,
+    /// How often what came over the wire was not as it should be.
+    deviations: BTreeMap<WireEvent, u64>,
     last_failure: Option<Failure>,
     draining: Option<Done>,
     timer: Option<SpawnHandle>,
@@ -82,6 +84,7 @@ impl LocalEndpoint {
             listening: None,
             connection: None,
             members: BTreeMap::new(),
+            deviations: BTreeMap::new(),
             last_failure: None,
             draining: None,
             timer: None,

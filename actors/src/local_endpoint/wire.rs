@@ -61,7 +61,8 @@ impl LocalEndpoint {
         }
     }
 
-    fn count(&self, event: WireEvent) {
+    fn count(&mut self, event: WireEvent) {
+        *self.deviations.entry(event).or_default() += 1;
         tracing::debug!(logger = %self.setup.uri, event = ?event, "a deviation on the wire");
     }
 
@@ -129,6 +130,7 @@ impl LocalEndpoint {
                 // The transport has answered it already, where that was possible.
                 Frame::Malformed { reason, .. } => {
                     tracing::debug!(logger = %self.setup.uri, reason = %reason, "a malformed message was dropped");
+                    self.count(WireEvent::Malformed);
                 }
             }
             // Keep what a burst brings in order and bounded: each message's effects are performed before the next.

@@ -1,8 +1,9 @@
 //! One subscription per agent, however many UCCs want it, and every change in order.
 
 use presence_actors::PresenceEvent;
-use presence_core::{Availability, Freshness};
+use presence_core::{Availability, EndpointKind, Freshness};
 use presence_simulator::{Activity, Termination};
+use presence_sip::WireEvent;
 
 use crate::support::{Ledger, Recorder, agent, in_a_hurry, in_virtual_time, pass, provider_with, seconds, settle};
 
@@ -208,5 +209,24 @@ fn an_unreadable_document_costs_one_refresh_and_the_value_is_back() {
         pass(seconds(60)).await;
         assert_eq!(pool.counters().refreshes, 2);
         assert_eq!(ucc.heard(), [], "the old value is kept");
+    });
+}
+
+#[test]
+fn bad_input_costs_the_one_message_and_is_counted() {
+    in_virtual_time(|| async {
+        let (provider, pool) = provider_with(1, |_| {});
+        let ucc = Recorder::start(&provider, "ucc");
+        ucc.subscribe(&agent(1));
+        pass(seconds(1)).await;
+        let faults = presence_simulator::Faults { malformed_message_first: true, ..Default::default() };
+        pool.fault(&agent(1), faults);
+        pool.set(1, Activity::Busy);
+        pass(seconds(1)).await;
+        let ledger = Ledger::of(ucc.heard());
+        assert_eq!(ledger.presence(&agent(1)).status.availability, Availability::BUSY, "the good one behind it counts");
+        let view = provider.observe().await.unwrap();
+        let endpoint = view.endpoint(EndpointKind::Application).unwrap();
+        assert_eq!(endpoint.deviations.get(&WireEvent::Malformed), Some(&1), "{:?}", endpoint.deviations);
     });
 }
