@@ -49,6 +49,22 @@ fn over_tcp_queues_share_one_subscription_per_agent_and_a_signal_takes_all_back(
 }
 
 #[test]
+fn over_an_ipv6_address_too() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6 loopback");
+        return;
+    }
+    let mut settings = presence_simulator::SimulatorSettings::with_agents(3, process::DOMAIN);
+    settings.listen = "[::1]:0".parse().unwrap();
+    let server = process::server_with(settings);
+    let config = Config::new(&pool(server.address(), "tcp"), &two_queues());
+    let service = config.run(&[]);
+    service.until("every agent is subscribed", || server.active_subscriptions() == 3);
+    assert_quiet(&service.terminate());
+    assert_eq!(server.active_subscriptions(), 0);
+}
+
+#[test]
 fn over_udp_too() {
     serves_and_ends("udp");
 }

@@ -16,7 +16,7 @@ use crate::ucc::DEFAULT_OUTBOX;
 pub enum Pool {
     /// At this name or address; without a port the name is looked up as an SRV domain first, then on the default port.
     Address {
-        /// A fully qualified name, an IPv4 address or an IPv6 address in brackets.
+        /// A fully qualified name, an IPv4 address or an IPv6 address, with brackets or without.
         host: String,
         /// The port, when it was given.
         port: Option<u16>,
@@ -26,6 +26,18 @@ pub enum Pool {
         /// The domain of the endpoint's URI.
         domain: String,
     },
+}
+
+impl Pool {
+    /// The pool as the host part of a SIP URI (RFC 3261 section 25.1): an IPv6 address in brackets, the port where one was
+    /// given. None when it has to be discovered.
+    #[must_use]
+    pub fn target(&self) -> Option<String> {
+        let Self::Address { host, port } = self else { return None };
+        let bare = host.contains(':') && !host.starts_with('[');
+        let host = if bare { format!("[{host}]") } else { host.clone() };
+        Some(port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
+    }
 }
 
 /// One local endpoint: an identity of ours at a pool.
@@ -110,5 +122,20 @@ impl Setup {
             endpoints,
             outbox: DEFAULT_OUTBOX,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_stands_in_brackets_and_a_domain_is_no_target() {
+        let target = |host: &str, port| Pool::Address { host: host.into(), port }.target();
+        assert_eq!(target("::1", Some(5060)).as_deref(), Some("[::1]:5060"));
+        assert_eq!(target("[::1]", None).as_deref(), Some("[::1]"));
+        assert_eq!(target("pool.example.com", Some(5061)).as_deref(), Some("pool.example.com:5061"));
+        assert_eq!(target("192.0.2.1", None).as_deref(), Some("192.0.2.1"));
+        assert_eq!(Pool::Discover { domain: "example.com".into() }.target(), None);
     }
 }

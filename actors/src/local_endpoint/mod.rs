@@ -66,7 +66,7 @@ impl LocalEndpoint {
     pub(crate) fn launch(setup: EndpointSetup, incarnation: u32, parent: Parent) -> Addr<Self> {
         let now = clock::now();
         let mut config = SubscriberConfig::new(setup.uri.clone(), "", "");
-        config.target = pool_uri(&setup);
+        config.target = setup.pool.target();
         config.transport = setup.transport;
         config.expires = setup.expires;
         config.credentials.clone_from(&setup.credentials);
@@ -184,15 +184,6 @@ impl LocalEndpoint {
                 self.draining = None;
             }
         }
-    }
-}
-
-/// The Request-URI of an OPTIONS to the pool.
-fn pool_uri(setup: &EndpointSetup) -> Option<String> {
-    match &setup.pool {
-        crate::setup::Pool::Address { host, port: Some(port) } => Some(format!("{host}:{port}")),
-        crate::setup::Pool::Address { host, port: None } => Some(host.clone()),
-        crate::setup::Pool::Discover { .. } => None,
     }
 }
 
