@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use presence_actors::Pool;
-use presence_actors::transport::{DiscoveryError, Resolver};
+use presence_actors::transport::DiscoveryError;
+use presence_actors::{Pool, find_pool};
 use presence_config::Settings;
 use presence_core::EndpointKind;
 use presence_sip::TransportKind;
-use presence_sip::discovery::Convention;
 use serde::Serialize;
 
 use crate::assemble;
@@ -68,11 +67,7 @@ impl Name {
     }
 
     fn shown(&self) -> String {
-        match &self.pool {
-            Pool::Address { host, port: Some(port) } => format!("{host}:{port}"),
-            Pool::Address { host, port: None } => host.clone(),
-            Pool::Discover { domain } => format!("discovered from {domain}"),
-        }
+        self.pool.target().unwrap_or_else(|| format!("discovered from {}", self.host()))
     }
 
     fn not_found(&self, why: &str) -> PoolFound {
@@ -84,17 +79,9 @@ impl Name {
     }
 
     async fn find(&self, kind: TransportKind) -> PoolFound {
-        let (port, convention) = match &self.pool {
-            Pool::Address { port, .. } => (*port, Convention::Rfc3263),
-            Pool::Discover { .. } => (None, Convention::SkypeForBusiness),
-        };
         // Which of several equal servers comes first does not matter here.
         let mut order: presence_sip::Entropy = Box::new(|bytes: &mut [u8]| bytes.fill(0));
-        let found = match Resolver::of_this_machine() {
-            Ok(resolver) => resolver.find(self.host(), port, kind, convention, &mut order).await,
-            Err(error) => Err(error),
-        };
-        match found {
+        match find_pool(&self.pool, kind, &mut order).await {
             Ok(servers) => PoolFound {
                 name: self.shown(),
                 servers: servers.iter().map(|server| server.address.to_string()).collect(),

@@ -98,12 +98,5 @@ fn log_configuration(settings: &Settings) {
 
 fn log_queues(centers: &[ContactCenter]) {
     let agents: usize = centers.iter().map(|center| center.agents.len()).sum();
-    if centers.is_empty() {
-        tracing::warn!(
-            logger = "UccStarter",
-            "no UnifiedContactCenter is configured, so nobody asks for any agent; see docs/configuration.md"
-        );
-    } else {
-        tracing::info!(logger = "UccStarter", queues = centers.len(), wanted = agents, "the queues are started");
-    }
+    tracing::info!(logger = "UccStarter", queues = centers.len(), wanted = agents, "the queues are started");
 }

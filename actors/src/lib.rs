@@ -38,6 +38,7 @@ mod watchers;
 
 pub use clock::{now, time_of_day};
 pub use messages::{PresenceEvent, Push, PushRefused, Revive};
+pub use pool_lookup::find_pool;
 pub use provider::Provider;
 pub use setup::{EndpointSetup, Pool, Setup};
 pub use throttle::ThrottleView;

@@ -39,7 +39,7 @@ pub enum PresenceEvent {
         /// How many changes were dropped.
         missed: u64,
     },
-    /// No source serves this agent, and why. Nothing more will come.
+    /// No source serves this agent, and why. Nothing more comes, unless its actor is let out of quarantine.
     Unserved {
         /// The agent.
         uri: AgentUri,

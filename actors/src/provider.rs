@@ -25,8 +25,7 @@ pub struct Provider {
     router: Addr<Router>,
     throttle: Addr<Throttle>,
     ucma: Option<Addr<Source<Ucma>>>,
-    drills: Arc<Vec<Recipient<PanicAgent>>>,
-    observers: Arc<Vec<Recipient<ObserveSource>>>,
+    sources: Arc<Vec<SourceHandle>>,
     uccs: Arc<AtomicU32>,
     outbox: usize,
     fatal: Arc<Mutex<Option<UnboundedReceiver<String>>>>,
@@ -41,19 +40,15 @@ impl Provider {
         let up = escalation.clone();
         let throttle = Supervisor::start(move |_: &mut Context<Throttle>| Throttle::new(machine, up));
 
-        let (mut sources, mut observers, mut drills) = (Vec::<SourceHandle>::new(), Vec::new(), Vec::new());
+        let mut sources = Vec::new();
         let attendant = setup.rules.attendant.is_some().then(|| {
             let source = Source::launch(Attendant, None, escalation.clone());
             sources.push(Source::handle(&source));
-            observers.push(source.clone().recipient());
-            drills.push(source.clone().recipient());
             source
         });
         let pstn = setup.rules.pstn.then(|| {
             let source = Source::launch(Pstn::default(), None, escalation.clone());
             sources.push(Source::handle(&source));
-            observers.push(source.clone().recipient());
-            drills.push(source.clone().recipient());
             source
         });
         let ucma = setup.rules.ucma.then(|| {
@@ -61,20 +56,17 @@ impl Provider {
             let policy = SubscriptionPolicy { retry: setup.retry, max_failures: setup.max_failures, endpoints };
             let source = Source::launch(Ucma::new(policy, setup.endpoints), Some(throttle.clone()), escalation.clone());
             sources.push(Source::handle(&source));
-            observers.push(source.clone().recipient());
-            drills.push(source.clone().recipient());
             source
         });
 
-        let mut router = Router::new(setup.rules, sources, escalation);
+        let mut router = Router::new(setup.rules, sources.clone(), escalation);
         router.calls = pstn.map(|source| (source.clone().recipient(), source.recipient()));
         router.push = attendant.map(Addr::recipient);
         Self {
             router: Supervisor::start(move |_| router),
             throttle,
             ucma,
-            observers: Arc::new(observers),
-            drills: Arc::new(drills),
+            sources: Arc::new(sources),
             uccs: Arc::new(AtomicU32::new(0)),
             outbox: setup.outbox,
             fatal: Arc::new(Mutex::new(Some(fatal))),
@@ -111,9 +103,9 @@ impl Provider {
     /// # Errors
     /// When an actor did not answer, which only happens while the process ends.
     pub async fn observe(&self) -> Result<ProviderView, MailboxError> {
-        let mut sources = Vec::with_capacity(self.observers.len());
-        for observer in self.observers.iter() {
-            sources.push(observer.send(ObserveSource).await?);
+        let mut sources = Vec::with_capacity(self.sources.len());
+        for source in self.sources.iter() {
+            sources.push(source.observe.send(ObserveSource).await?);
         }
         let throttle = self.throttle.send(ObserveThrottle).await?;
         Ok(ProviderView { sources, throttle, uccs: self.router.send(CountUccs).await? })
@@ -144,8 +136,8 @@ impl Provider {
     #[doc(hidden)]
     pub async fn drill_agent(&self, uri: AgentUri) -> bool {
         let mut found = false;
-        for source in self.drills.iter() {
-            found |= source.send(PanicAgent(uri.clone())).await.unwrap_or(false);
+        for source in self.sources.iter() {
+            found |= source.drill.send(PanicAgent(uri.clone())).await.unwrap_or(false);
         }
         found
     }

@@ -9,10 +9,12 @@ use presence_core::{AgentUri, Considered, Selection, SourceKind, SourceRules, Ve
 use crate::messages::{
     CallEnded, CallStarted, Drain, Leave, PresenceEvent, Push, PushRefused, Subscribe, Unsubscribe, Unwatch, Watch,
 };
+use crate::sources::PanicAgent;
 use crate::supervise::Escalation;
 use crate::ucc::{UccHandle, UccId, log_source};
+use crate::views::ObserveSource;
 
-/// What the router can ask of a source.
+/// What can be asked of a source whichever it is.
 #[derive(Clone)]
 pub(crate) struct SourceHandle {
     pub(crate) kind: SourceKind,
@@ -20,6 +22,8 @@ pub(crate) struct SourceHandle {
     pub(crate) unwatch: Recipient<Unwatch>,
     pub(crate) leave: Recipient<Leave>,
     pub(crate) drain: Recipient<Drain>,
+    pub(crate) observe: Recipient<ObserveSource>,
+    pub(crate) drill: Recipient<PanicAgent>,
 }
 
 /// What one UCC wants.

@@ -12,7 +12,7 @@ pub struct Safe<'a>(pub &'a str);
 
 impl Display for Safe<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.0.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if is_plain(self.0) {
             return f.write_str(self.0);
         }
         self.0.chars().try_for_each(|c| write_safe(f, c))
@@ -42,16 +42,28 @@ fn write_safe(f: &mut Formatter<'_>, c: char) -> fmt::Result {
         '\n' => f.write_str("\\n"),
         '\r' => f.write_str("\\r"),
         '\t' => f.write_str("\\t"),
-        c if c.is_control() || is_deceptive(c) => write!(f, "{}", c.escape_unicode()),
+        c if is_treacherous(c) => write!(f, "{}", c.escape_unicode()),
         c => f.write_char(c),
     }
 }
 
-/// Separators that some viewers break lines at, bidirectional controls and invisible marks.
-const fn is_deceptive(c: char) -> bool {
+/// True for a character that could end a line, move a cursor, reorder what a reader sees or stay invisible: control
+/// characters (C0, DEL, C1 with U+0085), the separators U+2028 and U+2029, the bidirectional controls, the marks
+/// without width (two names that look alike must not differ in one of them), and the invisible tags.
+#[must_use]
+pub const fn is_treacherous(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// True for a text of visible ASCII and blanks, which needs no second look: nearly every text is one. All bytes together
+/// are looked at faster than one after the other.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
 }
 
 /// `PresenceProviderConfiguration:: …`: every parameter, once at start.

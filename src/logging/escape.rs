@@ -1,23 +1,13 @@
 //! Text that someone else chose, made safe to stand in one line of a log.
 
-/// True for a character that could end a line, move a cursor, reorder what a reader sees or stay invisible: control
-/// characters (C0, DEL, C1 with U+0085), the separators U+2028 and U+2029, the bidirectional controls, the marks
-/// without width (two names that look alike must not differ in one of them), and the invisible tags.
-#[must_use]
-pub const fn is_treacherous(c: char) -> bool {
-    matches!(c,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
+use presence_core::log_text::is_plain;
+pub use presence_core::log_text::is_treacherous;
 
 /// Appends the text with an escape such as `\n` or `\u{1b}` for every treacherous character.
 ///
 /// What is already escaped is appended unchanged, so escaping twice is escaping once.
 pub fn push_escaped(line: &mut String, text: &str) {
-    // Nearly every line is plain ASCII, and all of its bytes together are looked at faster than one after the other.
-    if text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
+    if is_plain(text) {
         line.push_str(text);
         return;
     }

@@ -68,9 +68,8 @@ impl Life {
     pub(super) fn is_idle(&self, leaving: bool) -> bool {
         match self {
             // A dialog that was left on an endpoint that is down is ended when the endpoint is back.
-            Self::Subscribed(machine) => {
-                machine.is_settled() && (leaving || machine.memory().dialogs.iter().all(Option::is_none))
-            }
+            Self::Subscribed(machine) if leaving => machine.is_settled(),
+            Self::Subscribed(machine) => machine.holds_nothing(),
             Self::Line(_) => true,
             Self::Pushed(machine) => leaving || machine.poll_timeout().is_none(),
         }

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 
 use actix::{AsyncContext, Context};
 use presence_core::{AgentUri, Attempt, EndedBy, EndpointInput, Failure, FailureKind, SubscriptionInput};
-use presence_sip::{FlowId, Frame, SubscriberEffect, WireEvent};
+use presence_sip::{Entropy, FlowId, Frame, SubscriberEffect, WireEvent};
 
 use super::LocalEndpoint;
 use super::handlers::PoolFound;
-use crate::clock;
 use crate::messages::Feed;
-use crate::pool_lookup::find;
+use crate::pool_lookup::find_pool;
+use crate::{clock, entropy};
 
 impl LocalEndpoint {
     fn tell(&self, uri: &AgentUri, input: SubscriptionInput) {
@@ -82,7 +82,8 @@ impl LocalEndpoint {
     pub(super) fn find_pool(&self, attempt: u32, ctx: &Context<Self>) {
         let (pool, kind, back) = (self.setup.pool.clone(), self.setup.transport, ctx.address());
         actix_rt::spawn(async move {
-            let servers = find(&pool, kind).await;
+            let mut order: Entropy = Box::new(entropy::fill);
+            let servers = find_pool(&pool, kind, &mut order).await;
             back.do_send(PoolFound { attempt, servers });
         });
     }

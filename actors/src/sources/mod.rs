@@ -88,7 +88,7 @@ impl<S: Serves> Source<S> {
         })
     }
 
-    /// What the router may ask of it.
+    /// What may be asked of it whichever source it is.
     pub(crate) fn handle(address: &Addr<Self>) -> SourceHandle {
         SourceHandle {
             kind: S::KIND,
@@ -96,6 +96,8 @@ impl<S: Serves> Source<S> {
             unwatch: address.clone().recipient(),
             leave: address.clone().recipient(),
             drain: address.clone().recipient(),
+            observe: address.clone().recipient(),
+            drill: address.clone().recipient(),
         }
     }
 

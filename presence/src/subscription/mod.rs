@@ -158,6 +158,12 @@ impl Subscription {
         self.state == State::Idle && !self.leftovers.iter().any(is_releasing)
     }
 
+    /// True when nobody wants the agent and no endpoint may still hold a dialog for it: nothing is lost with the machine.
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        self.state == State::Idle && self.leftovers == [Leftover::None; 2]
+    }
+
     /// How it looks to an operator.
     #[must_use]
     pub fn view(&self) -> SubscriptionView {
