@@ -87,7 +87,8 @@ pub use agent_uri::{AgentUri, AgentUriError, MAX_AGENT_URI_BYTES, Scheme};
 pub use availability::{Availability, AvailabilityName};
 pub use calls::Calls;
 pub use endpoint::{
-    EndpointDeadline, EndpointEffect, EndpointInput, EndpointLifecycle, EndpointPolicy, EndpointState, EndpointView,
+    Again, EndpointDeadline, EndpointEffect, EndpointInput, EndpointLifecycle, EndpointPolicy, EndpointState,
+    EndpointView, TransitionReason,
 };
 pub use endpoint_kind::{EndpointKind, EndpointSet};
 pub use failure::{EndedBy, Failure, FailureKind};

@@ -43,6 +43,7 @@
 
 mod auth;
 mod classify;
+mod dialect;
 pub mod discovery;
 pub mod documents;
 mod error;
@@ -60,6 +61,7 @@ pub mod typed;
 
 pub use auth::{Credentials, DigestClient};
 pub use classify::classify;
+pub use dialect::Dialect;
 pub use documents::{DocumentError, DocumentLimits, read_pidf};
 pub use error::{BuildError, DigestError, FramingLost, ParseError, Refusal};
 pub use flow::{FlowId, TransportKind};

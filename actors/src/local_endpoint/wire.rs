@@ -36,6 +36,7 @@ impl LocalEndpoint {
             SubscriberEffect::Notified { uri, attempt, status, expires } => {
                 self.tell(&uri, SubscriptionInput::Notified { attempt, status, expires });
             }
+            SubscriberEffect::Joined { uri, attempt } => self.tell(&uri, SubscriptionInput::Joined { attempt }),
             SubscriberEffect::WantsRefresh { uri, attempt } => {
                 self.tell(&uri, SubscriptionInput::RefreshWanted { attempt });
             }
@@ -57,6 +58,12 @@ impl LocalEndpoint {
                 self.lifecycle_input(EndpointInput::Overloaded { retry_after });
             }
             SubscriberEffect::Unsupported(failure) => self.lifecycle_input(EndpointInput::Unsupported { failure }),
+            SubscriberEffect::Congested
+            | SubscriberEffect::Redirected { .. }
+            | SubscriberEffect::Deregistered { .. }
+            | SubscriberEffect::PresenceUnavailable(_)
+            | SubscriberEffect::PresenceAvailable
+            | SubscriberEffect::Left => {}
             SubscriberEffect::Count(event) => self.count(event),
         }
     }

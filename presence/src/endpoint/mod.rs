@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use state::{Announced, Connection, Recovery, State, Watch, timed_out};
-pub use types::{EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView};
+pub use types::{
+    Again, EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView,
+    TransitionReason,
+};
 
 use crate::{Failure, FailureKind};
 

@@ -38,6 +38,35 @@ impl fmt::Display for EndpointState {
     }
 }
 
+/// Why an endpoint changed its state, by UCMA's names (`LocalEndpointStateTransitionReason`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransitionReason {
+    /// Nothing special.
+    #[default]
+    None,
+    /// The pool has ended the registration because the owner has too many of them.
+    TooManyActiveEndpoints,
+    /// The owner may not use the pool: disabled, removed, or unknown there.
+    OwnerDisabledOrRemoved,
+    /// The registration was renewed.
+    RegistrationRefreshSucceeded,
+    /// The registration could not be renewed.
+    RegistrationRefreshFailed,
+    /// The pool was not found.
+    ServerDiscoveryFailed,
+}
+
+/// When an endpoint whose registration was ended or refused registers again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Again {
+    /// Now, after the pool has been looked up anew; a second time within the probe interval it waits.
+    AtOnce,
+    /// After the probe interval, which doubles up to the recovery interval when it happens again and again.
+    AfterBackOff,
+    /// After the recovery interval: an operator has to mend something.
+    Seldom,
+}
+
 /// The paces of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointPolicy {

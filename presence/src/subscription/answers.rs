@@ -6,6 +6,24 @@ use super::state::{Dialog, ENDPOINT_REST, Leftover, Refresh, State, Then};
 use super::{Attempt, Subscription, after};
 use crate::{EndedBy, EndpointKind, Failure, FailureKind, Status};
 
+/// What a 2xx grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    /// A dialog of this length, which we refresh.
+    For(Duration),
+    /// A membership in a dialog that the endpoint keeps alive.
+    Kept,
+}
+
+impl Grant {
+    fn apply(self, now: Instant, dialog: &mut Dialog) {
+        match self {
+            Self::For(expires) => dialog.accept(now, expires),
+            Self::Kept => dialog.join(),
+        }
+    }
+}
+
 impl Subscription {
     pub(super) fn accepted(&mut self, now: Instant, expires: Duration) {
         if expires.is_zero() {
@@ -17,26 +35,31 @@ impl Subscription {
             self.failed(now, Failure::new(FailureKind::Dialog, EndedBy::Peer, detail));
             return;
         }
+        self.granted(now, Grant::For(expires));
+    }
+
+    /// A 2xx, whoever keeps the dialog alive from now on.
+    pub(super) fn granted(&mut self, now: Instant, grant: Grant) {
         match self.state {
             State::Subscribing { via, attempt, answer_by } => {
                 self.succeeded(via);
                 let mut dialog = Dialog { via, attempt, expires_at: None, refresh: Refresh::Answering { answer_by } };
-                dialog.accept(now, expires);
+                grant.apply(now, &mut dialog);
                 self.enter(State::Active(dialog), "accepted");
             }
             State::Active(mut dialog) => {
                 self.succeeded(dialog.via);
                 self.drop_refresh(dialog);
-                dialog.accept(now, expires);
+                grant.apply(now, &mut dialog);
                 self.enter(State::Active(dialog), "accepted");
             }
             State::Withdrawing { via, attempt, answer_by } => {
                 let mut dialog = Dialog { via, attempt, expires_at: None, refresh: Refresh::Answering { answer_by } };
-                dialog.accept(now, expires);
+                grant.apply(now, &mut dialog);
                 self.release(dialog, "accepted, and nobody wants it");
             }
             State::Releasing { mut dialog, ticket } => {
-                dialog.accept(now, expires);
+                grant.apply(now, &mut dialog);
                 self.enter(State::Releasing { dialog, ticket }, "accepted");
             }
             // The end of the dialog is under way: this answers what came before.
@@ -93,7 +116,7 @@ impl Subscription {
             State::Subscribing { via, attempt, .. } => self.fail(now, via, attempt, failure),
             // The refresh failed, not the dialog: it stands until it expires (RFC 6665 section 4.1.2.2), and if its
             // endpoint is lost we are told so.
-            State::Active(mut dialog) if failure.kind == FailureKind::Endpoint => {
+            State::Active(mut dialog) if failure.kind == FailureKind::Endpoint && dialog.refresh != Refresh::Kept => {
                 let rest = ENDPOINT_REST.max(failure.retry_after.unwrap_or_default());
                 self.drop_refresh(dialog);
                 dialog.refresh = Refresh::Scheduled { at: after(now, rest) };

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::answers::Grant;
 use super::state::{ANSWER_TIMEOUT, Dialog, ENDPOINT_REST, Leftover, Refresh, Round, State, Then};
 use super::{Attempt, Subscription, SubscriptionEffect, SubscriptionInput, Ticket, after};
 use crate::{EndedBy, EndpointKind, EndpointSet, Failure, FailureKind, TokenClass};
@@ -19,6 +20,7 @@ impl Subscription {
             SubscriptionInput::Accepted { attempt, expires } if self.is_present(attempt) => {
                 self.accepted(now, expires);
             }
+            SubscriptionInput::Joined { attempt } if self.is_present(attempt) => self.granted(now, Grant::Kept),
             SubscriptionInput::Notified { attempt, status, expires } if self.is_present(attempt) => {
                 self.notified(now, status, expires);
             }
@@ -33,6 +35,7 @@ impl Subscription {
             SubscriptionInput::RefreshWanted { attempt } if self.is_present(attempt) => self.refresh_wanted(now),
             // Of a dialog that is not the present one: it came too late.
             SubscriptionInput::Accepted { .. }
+            | SubscriptionInput::Joined { .. }
             | SubscriptionInput::Notified { .. }
             | SubscriptionInput::RefreshWanted { .. }
             | SubscriptionInput::Failed { .. } => {}
@@ -318,7 +321,7 @@ impl Subscription {
 
     fn refresh_wanted(&mut self, now: Instant) {
         if let State::Active(mut dialog) = self.state
-            && let Refresh::Scheduled { .. } = dialog.refresh
+            && let Refresh::Scheduled { .. } | Refresh::Kept = dialog.refresh
         {
             dialog.refresh = Refresh::Scheduled { at: now };
             self.dialog_due(now, dialog);
@@ -348,7 +351,7 @@ impl Subscription {
                 self.fail(now, dialog.via, dialog.attempt, no_answer());
             }
             // Nothing is due.
-            Refresh::Scheduled { .. } | Refresh::Answering { .. } | Refresh::AwaitingToken { .. } => {}
+            Refresh::Kept | Refresh::Scheduled { .. } | Refresh::Answering { .. } | Refresh::AwaitingToken { .. } => {}
         }
     }
 

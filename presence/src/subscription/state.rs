@@ -79,6 +79,8 @@ pub(super) struct Dialog {
 /// Where the next refresh of a dialog is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refresh {
+    /// The endpoint keeps the dialog alive.
+    Kept,
     Scheduled {
         at: Instant,
     },
@@ -98,6 +100,12 @@ impl Dialog {
         self.refresh = Refresh::Scheduled { at: after(now, refresh_after(expires)) };
     }
 
+    /// A 2xx says that the endpoint keeps the dialog alive.
+    pub(super) const fn join(&mut self) {
+        self.expires_at = None;
+        self.refresh = Refresh::Kept;
+    }
+
     /// A NOTIFY says how much time is left, which shortens and never lengthens.
     pub(super) fn shorten(&mut self, now: Instant, expires: Duration) {
         let end = after(now, expires);
@@ -109,8 +117,8 @@ impl Dialog {
             Refresh::Scheduled { at } => {
                 self.refresh = Refresh::Scheduled { at: at.min(after(now, refresh_after(expires))) };
             }
-            // The refresh is on its way already.
-            Refresh::AwaitingToken { .. } | Refresh::Answering { .. } => {}
+            // The refresh is on its way already, or it is not ours.
+            Refresh::Kept | Refresh::AwaitingToken { .. } | Refresh::Answering { .. } => {}
         }
     }
 
@@ -121,7 +129,7 @@ impl Dialog {
     pub(super) const fn refresh_ticket(&self) -> Option<Ticket> {
         match self.refresh {
             Refresh::AwaitingToken { ticket } => Some(ticket),
-            Refresh::Scheduled { .. } | Refresh::Answering { .. } => None,
+            Refresh::Kept | Refresh::Scheduled { .. } | Refresh::Answering { .. } => None,
         }
     }
 
@@ -130,7 +138,7 @@ impl Dialog {
         let refresh = match self.refresh {
             Refresh::Scheduled { at } => Some((at, Deadline::Refresh)),
             Refresh::Answering { answer_by } => Some((answer_by, Deadline::Answer)),
-            Refresh::AwaitingToken { .. } => None,
+            Refresh::Kept | Refresh::AwaitingToken { .. } => None,
         };
         expiry.into_iter().chain(refresh).min()
     }

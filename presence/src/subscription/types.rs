@@ -48,6 +48,12 @@ pub enum SubscriptionInput {
         /// How long the subscription lasts from now.
         expires: Duration,
     },
+    /// A 2xx: the agent is a member of a dialog that the endpoint keeps alive. It has no expiry and is refreshed only by
+    /// [`SubscriptionInput::RefreshWanted`].
+    Joined {
+        /// Of this membership.
+        attempt: Attempt,
+    },
     /// A NOTIFY in the state active or pending; it may overtake [`SubscriptionInput::Accepted`].
     Notified {
         /// Of this dialog.
@@ -70,7 +76,8 @@ pub enum SubscriptionInput {
         /// Of this dialog.
         attempt: Attempt,
     },
-    /// The last document could not be read, and a refresh would bring a new one.
+    /// The endpoint wants the agent put on the wire again: the last document could not be read, or the dialog that it is
+    /// a member of is to be refreshed.
     RefreshWanted {
         /// Of this dialog.
         attempt: Attempt,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use presence_core::{AgentUri, Attempt, Failure, Status};
+use presence_core::{Again, AgentUri, Attempt, Failure, Status, TransitionReason};
 
 use crate::flow::FlowId;
 
@@ -25,6 +25,14 @@ pub enum SubscriberEffect {
         attempt: Attempt,
         /// How long the subscription lasts from now.
         expires: Duration,
+    },
+    /// The agent is a member of a dialog that the dialect itself keeps alive (dialect `skype`): nobody else refreshes it,
+    /// and it has no expiry of its own.
+    Joined {
+        /// The agent.
+        uri: AgentUri,
+        /// The attempt that the membership serves.
+        attempt: Attempt,
     },
     /// A NOTIFY of a subscription that goes on (`active` or `pending`).
     Notified {
@@ -53,18 +61,43 @@ pub enum SubscriberEffect {
         /// The attempt that was ended.
         attempt: Attempt,
     },
-    /// The last NOTIFY could not be read: a refresh would bring a full document. Asked for once until a document is
-    /// read again; whoever holds the throttle decides (call [`super::Subscriber::refresh`] with a token in hand).
+    /// The agent should go on the wire again in the same attempt: its last NOTIFY could not be read, or its dialog is to
+    /// be refreshed, or it is to be asked for elsewhere. Asked for once until that was done; whoever holds the throttle
+    /// decides (call [`crate::Dialect::refresh`] with a token in hand).
     WantsRefresh {
         /// The agent.
         uri: AgentUri,
         /// The attempt that the dialog serves.
         attempt: Attempt,
     },
-    /// The pool answered an OPTIONS: it lives.
+    /// The pool answered the probe: it lives, and where we register we are registered.
     ProbeAnswered,
-    /// The pool did not answer an OPTIONS, or it could not be sent.
+    /// The pool did not answer the probe, or it could not be sent.
     ProbeFailed(Failure),
+    /// A SUBSCRIBE was not answered in time: the pool may be overloaded, and the rate is to be lowered.
+    Congested,
+    /// The pool sends us elsewhere (301, 302, `P-Preferred-Registrar`): connect there and register again.
+    Redirected {
+        /// The host, as a name or an address without brackets.
+        host: String,
+        /// The port, where one was given.
+        port: Option<u16>,
+    },
+    /// The pool ended or refused our registration.
+    Deregistered {
+        /// What it said.
+        failure: Failure,
+        /// By UCMA's name.
+        reason: TransitionReason,
+        /// When to register again.
+        again: Again,
+    },
+    /// The pool's presence service is down; the registration and the dialogs stand.
+    PresenceUnavailable(Failure),
+    /// The pool's presence service is back.
+    PresenceAvailable,
+    /// What [`crate::Dialect::leave`] began is done: the dialogs are ended and we are not registered any more.
+    Left,
     /// The pool answered 503: nothing may be sent to it for a while.
     Overloaded {
         /// The wait that it asked for.
@@ -101,6 +134,8 @@ pub enum WireEvent {
     UnmatchedBenotify,
     /// A request of a method that we do not serve: 405 or 501.
     RefusedMethod,
+    /// A document about an agent that is no member of the dialog: ignored.
+    ForeignResource,
 }
 
 /// How much a [`super::Subscriber`] holds and has done.

@@ -179,6 +179,12 @@ impl Subscriber {
         }
     }
 
+    /// The endpoint goes. In this dialect every dialog is ended by itself, with a token, before: there is nothing left to
+    /// do here, and [`SubscriberEffect::Left`] follows at once.
+    pub fn leave(&mut self, _now: Instant) {
+        self.effects.push_back(SubscriberEffect::Left);
+    }
+
     /// Drops the dialog of an agent without a word to anybody: the other endpoint serves it now. A NOTIFY of it is
     /// answered 481, which ends it at the notifier.
     pub fn forget(&mut self, uri: &AgentUri) {

@@ -66,11 +66,17 @@ impl Subscriber {
         let Some(dialog) = self.book.get(key) else { return };
         match (purpose, dialog.state) {
             (_, DialogState::Leaving | DialogState::Closing { .. }) | (Purpose::Close, _) => self.end(key),
-            (Purpose::Open, DialogState::Opening) => self.suspect(now, key, FailureKind::Transient),
+            (Purpose::Open, DialogState::Opening) => {
+                self.effects.push_back(SubscriberEffect::Congested);
+                self.suspect(now, key, FailureKind::Transient);
+            }
             // The NOTIFY has come, so the notifier has accepted; only its answer was lost.
             (Purpose::Open, DialogState::Accepted | DialogState::Live | DialogState::Doubtful) => {}
             // RFC 3261 section 12.2.1.2: a request in a dialog without an answer ends the dialog.
-            (Purpose::Refresh, _) => self.suspect(now, key, FailureKind::Dialog),
+            (Purpose::Refresh, _) => {
+                self.effects.push_back(SubscriberEffect::Congested);
+                self.suspect(now, key, FailureKind::Dialog);
+            }
         }
     }
 }
