@@ -20,7 +20,7 @@ pub fn obstacles(settings: &Settings) -> Vec<String> {
         Some(ucma) if missing_files.is_empty() => assemble::unusable_files(&ucma.pool),
         _ => Vec::new(),
     };
-    [settings.not_served(), settings.missing_for_start(), missing_files, unusable].concat()
+    [settings.missing_for_start(), missing_files, unusable].concat()
 }
 
 /// What the service can start with and its operator will not be happy with, one sentence each.

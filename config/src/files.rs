@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::settings::{Dialect, Settings, Transport};
+use crate::settings::{Settings, Transport};
 
 /// How the name of a file in Config.xml becomes a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,21 +84,6 @@ impl Settings {
             }
         }
         missing
-    }
-
-    /// What the file asks for and this version cannot start with, one sentence each. That the Graph source is not served
-    /// keeps nothing from starting; it is a warning of the file, with its place.
-    #[must_use]
-    pub fn not_served(&self) -> Vec<String> {
-        let mut not_served = Vec::new();
-        if self.ucma.as_ref().is_some_and(|ucma| ucma.pool.dialect == Dialect::Skype) {
-            not_served.push(
-                "the dialect skype is not served by this version; for a presence server after RFC 3856 write \
-                 Dialect=\"simple\" into <Pool>"
-                    .to_owned(),
-            );
-        }
-        not_served
     }
 
     /// The files that the settings name and that cannot be opened, one sentence each with the reason.

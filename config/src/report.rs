@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::settings::Settings;
+use crate::settings::{Dialect, Settings};
 
 /// One effective setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -100,6 +100,9 @@ impl Settings {
         rows.add("Pool/@Dialect", pool.dialect.as_str());
         let listen = pool.listen.map_or("no listener".to_owned(), |listen| listen.to_string());
         rows.add("Pool/@Listen", listen);
+        if pool.dialect == Dialect::Skype {
+            rows.add("Pool/@UseRegistration", if pool.use_registration { "true" } else { "false" });
+        }
         let files = [
             ("Pool/@Certificate", &pool.certificate),
             ("Pool/@PrivateKey", &pool.private_key),

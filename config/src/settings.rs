@@ -198,6 +198,9 @@ pub struct PoolSettings {
     pub user_name: Option<String>,
     /// `PasswordFile`: the file whose first line is the password of `UserName`.
     pub password_file: Option<PathBuf>,
+    /// `UseRegistration`: in the dialect `skype` each endpoint registers before it subscribes. True unless the file says
+    /// otherwise: a pool gives presence to registered endpoints only. The dialect `simple` registers nobody.
+    pub use_registration: bool,
 }
 
 impl PoolSettings {
@@ -223,6 +226,7 @@ impl Default for PoolSettings {
             peer_names: Vec::new(),
             user_name: None,
             password_file: None,
+            use_registration: true,
         }
     }
 }

@@ -60,6 +60,7 @@ pub(crate) const KINDS: [Kind; 14] = [
             "PeerNames",
             "UserName",
             "PasswordFile",
+            "UseRegistration",
         ],
         true,
     ),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::diagnostic::{Severity, shown};
-use crate::document::Element;
+use crate::document::{Attribute, Element};
 use crate::fields::{Context, attribute, given};
 use crate::secrets::PEM;
 use crate::settings::{Dialect, PoolSettings, Transport, UcmaSettings, UserEndpoint};
@@ -36,7 +36,13 @@ pub(crate) fn read(source: &Element<'_>, context: &mut Context<'_>) -> Option<Uc
     let pool = match source.children_named("Pool").next() {
         Some(element) => pool(element, context),
         None => {
-            context.defaulted.extend(["Pool/@Address", "Pool/@Transport", "Pool/@Dialect", "Pool/@Listen"]);
+            context.defaulted.extend([
+                "Pool/@Address",
+                "Pool/@Transport",
+                "Pool/@Dialect",
+                "Pool/@Listen",
+                "Pool/@UseRegistration",
+            ]);
             PoolSettings::default()
         }
     };
@@ -102,6 +108,7 @@ fn pool(pool: &Element<'_>, context: &mut Context<'_>) -> PoolSettings {
         peer_names: peer_names(pool, context),
         user_name: given(pool, "UserName").map(|name| name.value.trim().to_owned()),
         password_file: file(pool, "PasswordFile", context),
+        use_registration: context.value_or(pool, "UseRegistration", "Pool/@UseRegistration", true, values::boolean),
     };
     pairs(pool, &settings, context);
     settings
@@ -189,11 +196,58 @@ fn pairs(pool: &Element<'_>, settings: &PoolSettings, context: &mut Context<'_>)
                 context.findings.warning(place.name_span.clone(), message, "write `Transport=\"tls\"`, or remove it");
             }
         }
-        if settings.dialect == Dialect::Skype {
-            let place = given(pool, "Transport").map_or(pool.name_span.clone(), |transport| transport.place());
-            let message = format!("a Skype for Business pool does not take {}", shown(settings.transport.as_str()));
-            let help = "write `Transport=\"tls\"`, or `Dialect=\"simple\"` for another presence server";
-            context.findings.warning(place, message, help);
+    }
+    dialect(pool, settings, context);
+}
+
+/// What only one of the two dialects takes.
+fn dialect(pool: &Element<'_>, settings: &PoolSettings, context: &mut Context<'_>) {
+    const HELP: &str = "write `Transport=\"tls\"`, or `Dialect=\"simple\"` for another presence server";
+    // A dialect or transport that cannot be read has its own complaint.
+    let unread =
+        |name: &str, read: &str| given(pool, name).is_some_and(|it| !it.value.trim().eq_ignore_ascii_case(read));
+    if unread("Dialect", settings.dialect.as_str()) || unread("Transport", settings.transport.as_str()) {
+        return;
+    }
+    let transport = || given(pool, "Transport").map_or(pool.name_span.clone(), Attribute::place);
+    // Inside a source that is not enabled a mistake is a warning, and the finer points are left out.
+    let enabled = context.severity == Severity::Error;
+    match (settings.dialect, settings.transport) {
+        (Dialect::Skype, Transport::Udp) => {
+            context.complain(transport(), "Skype for Business speaks TLS, never udp; tcp is for tests", HELP);
+        }
+        (Dialect::Skype, Transport::Tcp) if enabled => {
+            context.findings.warning(transport(), "Skype for Business speaks TLS; tcp is for tests", HELP);
+        }
+        (Dialect::Skype | Dialect::Simple, _) => {}
+    }
+    if !enabled {
+        return;
+    }
+    match settings.dialect {
+        Dialect::Skype => {
+            if let Some(user) = given(pool, "UserName") {
+                let message = "a Skype for Business pool does not ask a trusted application for a password";
+                let help = "leave `UserName` and `PasswordFile` out, unless the pool does challenge this endpoint";
+                context.findings.add(Severity::Hint, user.name_span.clone(), message, help);
+            }
+            if let Some(place) = given(pool, "UseRegistration")
+                && !settings.use_registration
+            {
+                let message = "an endpoint that is not registered gets no presence from a Skype for Business pool";
+                let help = "leave `UseRegistration` out, unless the pool is known to serve endpoints without it";
+                context.findings.warning(place.place(), message, help);
+            }
+        }
+        Dialect::Simple => {
+            if let Some(place) = given(pool, "UseRegistration") {
+                let message = format!("{} is not used with the dialect `simple`", shown(place.name));
+                context.findings.warning(
+                    place.name_span.clone(),
+                    message,
+                    "remove it, or write `Dialect=\"skype\"` for a Skype for Business pool",
+                );
+            }
         }
     }
 }

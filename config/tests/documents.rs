@@ -90,7 +90,6 @@ fn the_shipped_example_is_accepted_without_a_word() {
     let nothing: [String; 0] = [];
     assert_eq!(settings.missing_for_start(), nothing);
     assert_eq!(settings.missing_files(), nothing);
-    assert_eq!(settings.not_served(), nothing);
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn every_example_of_the_documentation_is_accepted() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     let text = fs::read_to_string(path).unwrap();
     let examples: Vec<&str> = text.split("```xml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 2);
+    assert_eq!(examples.len(), 3);
     for example in examples {
         let whole = if example.contains("<config") {
             example.to_owned()
@@ -144,7 +143,32 @@ fn our_additions_are_read() {
     assert_eq!((first[0].formal, first[0].active), (true, true));
     assert_eq!((first[1].formal, first[1].active), (false, false));
     assert_eq!(settings.missing_for_start(), Vec::<String>::new());
-    assert_eq!(settings.not_served(), Vec::<String>::new());
+}
+
+#[test]
+fn a_skype_pool_has_a_listener_and_registers_unless_the_file_says_otherwise() {
+    let plain = accepted("seed.xml").settings;
+    let pool = &plain.ucma.as_ref().unwrap().pool;
+    assert_eq!((pool.dialect, pool.use_registration), (Dialect::Skype, true));
+    assert_eq!(pool.listen, Some("0.0.0.0:6120".parse().unwrap()));
+    assert!(plain.defaulted.contains("Pool/@UseRegistration"));
+
+    let loaded = accepted("good/skype_for_tests.xml");
+    warned(&loaded, &["tcp is for tests", "gets no presence", "does not ask a trusted application for a password"]);
+    let severities: Vec<Severity> = loaded.warnings.iter().map(|warning| warning.severity).collect();
+    assert_eq!(severities, [Severity::Warning, Severity::Warning, Severity::Hint]);
+    insta::assert_snapshot!("skype_for_tests", rendered(&loaded.warnings));
+    let pool = &loaded.settings.ucma.as_ref().unwrap().pool;
+    assert_eq!((pool.transport, pool.use_registration), (Transport::Tcp, false));
+    assert!(!loaded.settings.defaulted.contains("Pool/@UseRegistration"));
+}
+
+#[test]
+fn use_registration_means_nothing_to_the_dialect_simple() {
+    let text = String::from_utf8(read("good/pool.xml")).unwrap();
+    let text = text.replace("Dialect=\"Simple\"", "Dialect=\"Simple\" UseRegistration=\"true\"");
+    let loaded = parse(&text, "Config.xml").unwrap_or_else(|found| panic!("{}", rendered(&found)));
+    warned(&loaded, &["`UseRegistration` is not used with the dialect `simple`"]);
 }
 
 #[test]
