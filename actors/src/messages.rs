@@ -198,6 +198,19 @@ pub(crate) struct Granted {
 #[rtype(result = "()")]
 pub(crate) struct TokenSent;
 
+/// The pool could not keep up: it said 503, or did not answer in time.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Congested;
+
+/// The pool has accepted agents since it could not keep up.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Relieved {
+    /// How many since this was last said.
+    pub(crate) agents: u32,
+}
+
 /// Put an agent on the wire: subscribe it, or refresh its subscription.
 #[derive(Message)]
 #[rtype(result = "()")]

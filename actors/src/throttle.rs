@@ -7,7 +7,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, Recip
 use presence_core::{AgentUri, Throttle as Machine, Ticket};
 
 use crate::clock;
-use crate::messages::{CancelToken, Granted, TakeToken, TokenSent};
+use crate::messages::{CancelToken, Congested, Granted, Relieved, TakeToken, TokenSent};
 use crate::supervise::Escalation;
 
 /// Grants tokens at the configured rate: the machine, and the agents that wait.
@@ -28,6 +28,11 @@ pub struct ThrottleView {
     pub granted: u64,
     /// When the last one that waits now will have its token.
     pub predicted_end: Option<Instant>,
+    /// How many tokens per second are granted at most at present: the configured rate, or less while the pool cannot keep
+    /// up.
+    pub rate: f64,
+    /// How many tokens per second are granted at most when it can (MaxPresenceSubscriptionsPerSecond).
+    pub configured_rate: u32,
 }
 
 #[derive(Message)]
@@ -117,6 +122,34 @@ impl Handler<CancelToken> for Throttle {
     }
 }
 
+impl Handler<Congested> for Throttle {
+    type Result = ();
+
+    fn handle(&mut self, _: Congested, ctx: &mut Self::Context) {
+        let was_lowered = self.machine.is_lowered();
+        self.machine.congested(clock::now());
+        if !was_lowered && self.machine.is_lowered() {
+            tracing::warn!(logger = "PresenceProvider", rate = self.machine.rate(), configured = self.machine.configured_rate(),
+                "the pool cannot keep up: agents are put on the wire more slowly until it accepts them again");
+        }
+        self.drive(ctx);
+    }
+}
+
+impl Handler<Relieved> for Throttle {
+    type Result = ();
+
+    fn handle(&mut self, message: Relieved, ctx: &mut Self::Context) {
+        let was_lowered = self.machine.is_lowered();
+        self.machine.relieved(clock::now(), message.agents);
+        if was_lowered && !self.machine.is_lowered() {
+            tracing::info!(logger = "PresenceProvider", rate = self.machine.configured_rate(),
+                "the pool keeps up again: agents are put on the wire at the configured rate");
+        }
+        self.drive(ctx);
+    }
+}
+
 impl Handler<ObserveThrottle> for Throttle {
     type Result = MessageResult<ObserveThrottle>;
 
@@ -125,6 +158,8 @@ impl Handler<ObserveThrottle> for Throttle {
             waiting: self.machine.waiting(),
             granted: self.granted,
             predicted_end: self.machine.predicted_end(clock::now()),
+            rate: self.machine.rate(),
+            configured_rate: self.machine.configured_rate().get(),
         })
     }
 }

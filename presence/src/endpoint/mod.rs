@@ -1,5 +1,6 @@
 //! The life of one local endpoint: connect, probe, watch, recover, drain.
 
+mod registration;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -8,7 +9,7 @@ mod types;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use state::{Announced, Connection, Recovery, State, Watch, timed_out};
+use state::{Announced, Connection, Recovery, Since, State, Watch, timed_out};
 pub use types::{
     Again, EndpointDeadline, EndpointEffect, EndpointInput, EndpointPolicy, EndpointState, EndpointView,
     TransitionReason,
@@ -61,6 +62,15 @@ pub struct EndpointLifecycle {
     lost_at: Option<Instant>,
     last_failure: Option<Failure>,
     announced: Announced,
+    /// When it came up last.
+    up_since: Option<Instant>,
+    /// How often in a row it had to back off.
+    troubles: u32,
+    /// How often in a row the pool has named another server.
+    redirections: u32,
+    /// What an operator was told since it was last up.
+    alarmed: Option<TransitionReason>,
+    reason: TransitionReason,
 }
 
 impl EndpointLifecycle {
@@ -77,6 +87,11 @@ impl EndpointLifecycle {
             lost_at: None,
             last_failure: None,
             announced: Announced::Down,
+            up_since: None,
+            troubles: 0,
+            redirections: 0,
+            alarmed: None,
+            reason: TransitionReason::None,
         }
     }
 
@@ -85,7 +100,12 @@ impl EndpointLifecycle {
         match input {
             EndpointInput::Start => self.start(now),
             EndpointInput::Connected { attempt } => self.connected(now, attempt),
-            EndpointInput::ConnectFailed { attempt, failure } => self.connect_failed(now, attempt, failure),
+            EndpointInput::ConnectFailed { attempt, failure } => {
+                self.connect_failed(now, attempt, failure, TransitionReason::None);
+            }
+            EndpointInput::PoolNotFound { attempt, failure } => {
+                self.connect_failed(now, attempt, failure, TransitionReason::ServerDiscoveryFailed);
+            }
             EndpointInput::ConnectionLost { failure } => self.connection_lost(now, failure),
             EndpointInput::ProbeAnswered => self.probe_answered(now),
             EndpointInput::ProbeFailed { failure } => self.probe_failed(now, failure),
@@ -101,6 +121,10 @@ impl EndpointLifecycle {
                 }
                 self.pause(now, UNSUPPORTED_PAUSE, failure, "the pool does not support what we need");
             }
+            EndpointInput::Deregistered { failure, reason, again } => self.deregistered(now, failure, reason, again),
+            EndpointInput::PresenceUnavailable { failure } => self.presence_unavailable(now, failure),
+            EndpointInput::PresenceAvailable => self.presence_available(now),
+            EndpointInput::Redirected => self.redirected(now),
             EndpointInput::Drain => self.drain(now),
             EndpointInput::Drained => self.drained(now),
         }
@@ -116,14 +140,18 @@ impl EndpointLifecycle {
                 let failure = timed_out("the connection could not be made in time");
                 self.effects.push_back(EndpointEffect::Disconnect);
                 self.announce_lost(failure);
-                self.rest(now, at, "connecting takes too long");
+                self.rest(now, at, None, "connecting takes too long", TransitionReason::None);
             }
             State::Recovering(_, Recovery::Probing { .. }) | State::Established(Watch::Asked { .. }) => {
                 let failure = timed_out("the pool did not answer the probe");
                 self.probe_failed(now, failure);
             }
             State::Recovering(at, Recovery::Resting { connection: Connection::Gone, .. }) => self.connect(now, at),
-            State::Recovering(at, Recovery::Resting { connection: Connection::Kept, .. }) => self.probe(now, at),
+            State::Recovering(
+                at,
+                Recovery::Resting { connection: Connection::Kept, .. } | Recovery::Waiting { .. },
+            ) => self.probe(now, at),
+            State::Deregistered { .. } => self.connect(now, Since::Start),
             State::Established(Watch::Quiet { .. }) => {
                 self.effects.push_back(EndpointEffect::Probe);
                 let answer_by = now + PROBE_TIMEOUT;
@@ -131,7 +159,7 @@ impl EndpointLifecycle {
             }
             State::Terminating { .. } => self.terminate("closing takes too long"),
             // These have no deadline.
-            State::Idle | State::Draining | State::Terminated => {}
+            State::Idle | State::Draining | State::Over => {}
         }
     }
 
@@ -158,16 +186,25 @@ impl EndpointLifecycle {
         matches!(self.state, State::Established(_))
     }
 
+    /// True when it has ended for good, after [`EndpointEffect::Terminated`]: it wants nothing more and takes nothing more.
+    /// [`EndpointState::Terminated`] alone does not say so, because it shows a registration that was ended too.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
     /// How it looks to an operator.
     #[must_use]
     pub fn view(&self) -> EndpointView {
         EndpointView {
             state: self.state(),
             is_up: self.is_up(),
+            reason: self.reason,
             attempts: self.attempts,
             times_up: self.times_up,
             next_attempt: match self.state {
-                State::Recovering(_, Recovery::Resting { until, .. }) => Some(until),
+                State::Recovering(_, Recovery::Resting { until, .. } | Recovery::Waiting { until, .. })
+                | State::Deregistered { until } => Some(until),
                 _ => None,
             },
             last_failure: self.last_failure.clone(),

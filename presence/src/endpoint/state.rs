@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::types::{EndpointDeadline, EndpointEffect, EndpointState};
-use super::{CLOSE_TIMEOUT, EndpointLifecycle, PROBE_TIMEOUT};
+use super::types::{EndpointDeadline, EndpointEffect, EndpointState, TransitionReason};
+use super::{CLOSE_TIMEOUT, EndpointLifecycle, LONGEST_PAUSE, PROBE_TIMEOUT};
 use crate::{EndedBy, Failure, FailureKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +12,15 @@ pub(super) enum State {
     /// Establishing or reestablishing, by the first field.
     Recovering(Since, Recovery),
     Established(Watch),
+    /// The pool has ended or refused the registration; it begins anew.
+    Deregistered {
+        until: Instant,
+    },
     Draining,
     Terminating {
         close_by: Instant,
     },
-    Terminated,
+    Over,
 }
 
 /// Whether the endpoint was ever up.
@@ -28,9 +32,23 @@ pub(super) enum Since {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recovery {
-    Connecting { attempt: u32, give_up_at: Instant },
-    Probing { answer_by: Instant },
-    Resting { until: Instant, connection: Connection },
+    Connecting {
+        attempt: u32,
+        give_up_at: Instant,
+    },
+    Probing {
+        answer_by: Instant,
+    },
+    Resting {
+        until: Instant,
+        connection: Connection,
+    },
+    /// The connection and the registration stand, and the pool has no presence to give.
+    /// `answered`: it was up with them, or would be.
+    Waiting {
+        until: Instant,
+        answered: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +80,7 @@ impl State {
             Self::Established(_) => EndpointState::Established,
             Self::Draining => EndpointState::Draining,
             Self::Terminating { .. } => EndpointState::Terminating,
-            Self::Terminated => EndpointState::Terminated,
+            Self::Deregistered { .. } | Self::Over => EndpointState::Terminated,
         }
     }
 
@@ -74,22 +92,31 @@ impl State {
             Self::Recovering(_, Recovery::Probing { answer_by }) | Self::Established(Watch::Asked { answer_by }) => {
                 Some((answer_by, EndpointDeadline::Answer))
             }
-            Self::Recovering(_, Recovery::Resting { until, .. }) => Some((until, EndpointDeadline::Attempt)),
+            Self::Recovering(_, Recovery::Resting { until, .. } | Recovery::Waiting { until, .. })
+            | Self::Deregistered { until } => Some((until, EndpointDeadline::Attempt)),
             Self::Established(Watch::Quiet { probe_at }) => Some((probe_at, EndpointDeadline::KeepAlive)),
             Self::Terminating { close_by } => Some((close_by, EndpointDeadline::Close)),
-            Self::Idle | Self::Draining | Self::Terminated => None,
+            Self::Idle | Self::Draining | Self::Over => None,
         }
     }
 }
 
 impl EndpointLifecycle {
-    /// Every transition is made here, and nowhere else.
+    /// A transition for which UCMA has no reason.
     pub(super) fn enter(&mut self, next: State, why: &'static str) {
-        tracing::trace!(from = ?self.state, to = ?next, why);
+        self.enter_for(next, why, TransitionReason::None);
+    }
+
+    /// Every transition is made here, and nowhere else.
+    pub(super) fn enter_for(&mut self, next: State, why: &'static str, reason: TransitionReason) {
+        tracing::trace!(from = ?self.state, to = ?next, why, ?reason);
         let (from, to) = (self.state.name(), next.name());
         self.state = next;
         if from != to {
-            self.effects.push_back(EndpointEffect::StateChanged { from, to, why });
+            self.reason = reason;
+            self.effects.push_back(EndpointEffect::StateChanged { from, to, why, reason });
+        } else if reason != TransitionReason::None {
+            self.reason = reason;
         }
     }
 
@@ -99,9 +126,10 @@ impl EndpointLifecycle {
             // It is started already, or over.
             State::Recovering(..)
             | State::Established(_)
+            | State::Deregistered { .. }
             | State::Draining
             | State::Terminating { .. }
-            | State::Terminated => {}
+            | State::Over => {}
         }
     }
 
@@ -120,11 +148,23 @@ impl EndpointLifecycle {
         self.effects.push_back(EndpointEffect::Probe);
     }
 
+    /// When the pace of the attempts, and what the pool asked for, allow the next one.
+    pub(super) fn next_attempt(&self, now: Instant, asked: Option<Duration>) -> Instant {
+        let paced = self.tried_at.map_or(now, |tried| tried + self.policy.probe_interval);
+        paced.max(now + asked.unwrap_or_default().min(LONGEST_PAUSE))
+    }
+
     /// Without a connection until the next attempt is allowed.
-    pub(super) fn rest(&mut self, now: Instant, since: Since, why: &'static str) {
-        let until = self.tried_at.map_or(now, |tried| (tried + self.policy.probe_interval).max(now));
-        let connection = Connection::Gone;
-        self.enter(State::Recovering(since, Recovery::Resting { until, connection }), why);
+    pub(super) fn rest(
+        &mut self,
+        now: Instant,
+        since: Since,
+        asked: Option<Duration>,
+        why: &'static str,
+        reason: TransitionReason,
+    ) {
+        let resting = Recovery::Resting { until: self.next_attempt(now, asked), connection: Connection::Gone };
+        self.enter_for(State::Recovering(since, resting), why, reason);
     }
 
     pub(super) fn connected(&mut self, now: Instant, answered: u32) {
@@ -136,25 +176,28 @@ impl EndpointLifecycle {
             State::Idle
             | State::Recovering(..)
             | State::Established(_)
+            | State::Deregistered { .. }
             | State::Draining
             | State::Terminating { .. }
-            | State::Terminated => {}
+            | State::Over => {}
         }
     }
 
-    pub(super) fn connect_failed(&mut self, now: Instant, answered: u32, failure: Failure) {
+    pub(super) fn connect_failed(&mut self, now: Instant, answered: u32, failure: Failure, reason: TransitionReason) {
         match self.state {
             State::Recovering(since, Recovery::Connecting { attempt, .. }) if attempt == answered => {
+                let asked = failure.retry_after;
                 self.last_failure = Some(failure);
-                self.rest(now, since, "not connected");
+                self.rest(now, since, asked, "not connected", reason);
             }
             // Of an attempt that was given up.
             State::Idle
             | State::Recovering(..)
             | State::Established(_)
+            | State::Deregistered { .. }
             | State::Draining
             | State::Terminating { .. }
-            | State::Terminated => {}
+            | State::Over => {}
         }
     }
 
@@ -162,10 +205,14 @@ impl EndpointLifecycle {
         match self.state {
             State::Established(_) => self.lose(now, failure, "the connection is lost"),
             State::Recovering(since, Recovery::Probing { .. }) => {
+                let asked = failure.retry_after;
                 self.announce_lost(failure);
-                self.rest(now, since, "the connection is lost");
+                self.rest(now, since, asked, "the connection is lost", TransitionReason::None);
             }
-            State::Recovering(since, Recovery::Resting { until, connection: Connection::Kept }) => {
+            State::Recovering(
+                since,
+                Recovery::Resting { until, connection: Connection::Kept } | Recovery::Waiting { until, .. },
+            ) => {
                 self.announce_lost(failure);
                 let connection = Connection::Gone;
                 self.enter(State::Recovering(since, Recovery::Resting { until, connection }), "the connection is lost");
@@ -174,7 +221,8 @@ impl EndpointLifecycle {
             // There is no connection that could be lost: it is the end of an earlier one.
             State::Idle
             | State::Recovering(_, Recovery::Connecting { .. } | Recovery::Resting { .. })
-            | State::Terminated => {}
+            | State::Deregistered { .. }
+            | State::Over => {}
         }
     }
 
@@ -190,40 +238,68 @@ impl EndpointLifecycle {
 
     /// The connection of an established endpoint is gone: once at once, then at the pace of the probes.
     pub(super) fn lose(&mut self, now: Instant, failure: Failure, why: &'static str) {
+        self.settle(now);
+        let asked = failure.retry_after;
         self.announce_lost(failure);
-        let is_flapping = self.lost_at.is_some_and(|lost| now < lost + self.policy.probe_interval);
-        self.lost_at = Some(now);
-        self.rest(now, Since::Loss, why);
-        if !is_flapping {
+        let reason = self.registration_reason(TransitionReason::RegistrationRefreshFailed);
+        let may_connect = self.may_connect_at_once(now, asked);
+        self.rest(now, Since::Loss, asked, why, reason);
+        if may_connect {
             self.connect(now, Since::Loss);
         }
     }
 
+    /// A loss is answered at once, unless another one was within the probe interval or the pool asked to be left alone.
+    pub(super) fn may_connect_at_once(&mut self, now: Instant, asked: Option<Duration>) -> bool {
+        let is_flapping = self.lost_at.is_some_and(|lost| now < lost + self.policy.probe_interval);
+        self.lost_at = Some(now);
+        !is_flapping && asked.is_none_or(|asked| asked.is_zero())
+    }
+
+    /// The reason, if there is a registration that it can be true of.
+    const fn registration_reason(&self, reason: TransitionReason) -> TransitionReason {
+        if self.policy.registers { reason } else { TransitionReason::None }
+    }
+
+    /// From now on the endpoint is up.
+    pub(super) fn rise(&mut self, now: Instant, since: Since, why: &'static str) {
+        self.times_up = self.times_up.saturating_add(1);
+        self.up_since = Some(now);
+        self.alarmed = None;
+        let reason = match since {
+            Since::Start => TransitionReason::None,
+            Since::Loss => self.registration_reason(TransitionReason::RegistrationRefreshSucceeded),
+        };
+        let probe_at = now + self.policy.keep_alive;
+        self.enter_for(State::Established(Watch::Quiet { probe_at }), why, reason);
+        self.announced = Announced::Up;
+        self.effects.push_back(EndpointEffect::Up);
+    }
+
     pub(super) fn probe_answered(&mut self, now: Instant) {
-        let watch = Watch::Quiet { probe_at: now + self.policy.keep_alive };
         match self.state {
-            State::Recovering(_, Recovery::Probing { .. }) => {
-                self.times_up = self.times_up.saturating_add(1);
-                self.enter(State::Established(watch), "the pool answers");
-                self.announced = Announced::Up;
-                self.effects.push_back(EndpointEffect::Up);
+            State::Recovering(since, Recovery::Probing { .. }) => self.rise(now, since, "the pool answers"),
+            State::Established(_) => {
+                let probe_at = now + self.policy.keep_alive;
+                self.enter(State::Established(Watch::Quiet { probe_at }), "the pool answers");
             }
-            State::Established(_) => self.enter(State::Established(watch), "the pool answers"),
             // It was asked on a connection that is gone, or the endpoint is not to be used any more.
             State::Idle
-            | State::Recovering(_, Recovery::Connecting { .. } | Recovery::Resting { .. })
+            | State::Recovering(_, Recovery::Connecting { .. } | Recovery::Resting { .. } | Recovery::Waiting { .. })
+            | State::Deregistered { .. }
             | State::Draining
             | State::Terminating { .. }
-            | State::Terminated => {}
+            | State::Over => {}
         }
     }
 
     pub(super) fn probe_failed(&mut self, now: Instant, failure: Failure) {
         match self.state {
             State::Recovering(since, Recovery::Probing { .. }) => {
+                let asked = failure.retry_after;
                 self.announce_lost(failure);
                 self.effects.push_back(EndpointEffect::Disconnect);
-                self.rest(now, since, "the pool does not answer");
+                self.rest(now, since, asked, "the pool does not answer", TransitionReason::None);
             }
             State::Established(_) => {
                 self.effects.push_back(EndpointEffect::Disconnect);
@@ -231,10 +307,11 @@ impl EndpointLifecycle {
             }
             // It was asked on a connection that is gone, or the endpoint is not to be used any more.
             State::Idle
-            | State::Recovering(_, Recovery::Connecting { .. } | Recovery::Resting { .. })
+            | State::Recovering(_, Recovery::Connecting { .. } | Recovery::Resting { .. } | Recovery::Waiting { .. })
+            | State::Deregistered { .. }
             | State::Draining
             | State::Terminating { .. }
-            | State::Terminated => {}
+            | State::Over => {}
         }
     }
 
@@ -248,9 +325,10 @@ impl EndpointLifecycle {
             State::Established(Watch::Asked { .. })
             | State::Idle
             | State::Recovering(..)
+            | State::Deregistered { .. }
             | State::Draining
             | State::Terminating { .. }
-            | State::Terminated => {}
+            | State::Over => {}
         }
     }
 
@@ -258,17 +336,21 @@ impl EndpointLifecycle {
     pub(super) const fn can_pause(&self) -> bool {
         match self.state {
             State::Established(_)
-            | State::Recovering(_, Recovery::Probing { .. } | Recovery::Resting { connection: Connection::Kept, .. }) => {
-                true
-            }
+            | State::Recovering(
+                _,
+                Recovery::Probing { .. }
+                | Recovery::Waiting { .. }
+                | Recovery::Resting { connection: Connection::Kept, .. },
+            ) => true,
             State::Idle
             | State::Recovering(
                 _,
                 Recovery::Connecting { .. } | Recovery::Resting { connection: Connection::Gone, .. },
             )
+            | State::Deregistered { .. }
             | State::Draining
             | State::Terminating { .. }
-            | State::Terminated => false,
+            | State::Over => false,
         }
     }
 
@@ -280,16 +362,22 @@ impl EndpointLifecycle {
         let mut until = now + pause;
         let since = match self.state {
             State::Established(_) => {
+                self.settle(now);
                 self.announced = Announced::Paused;
                 self.effects.push_back(EndpointEffect::Paused(failure.clone()));
                 Since::Loss
             }
-            State::Recovering(since, Recovery::Resting { until: earlier, .. }) => {
+            State::Recovering(
+                since,
+                Recovery::Resting { until: earlier, .. } | Recovery::Waiting { until: earlier, .. },
+            ) => {
                 until = until.max(earlier);
                 since
             }
             State::Recovering(since, _) => since,
-            State::Idle | State::Draining | State::Terminating { .. } | State::Terminated => return,
+            State::Idle | State::Deregistered { .. } | State::Draining | State::Terminating { .. } | State::Over => {
+                return;
+            }
         };
         self.last_failure = Some(failure);
         self.enter(State::Recovering(since, Recovery::Resting { until, connection: Connection::Kept }), why);
@@ -298,12 +386,14 @@ impl EndpointLifecycle {
     pub(super) fn drain(&mut self, now: Instant) {
         match self.state {
             State::Established(_) => self.enter(State::Draining, "asked to drain"),
-            State::Recovering(_, Recovery::Resting { connection: Connection::Gone, .. }) | State::Idle => {
+            State::Recovering(_, Recovery::Resting { connection: Connection::Gone, .. })
+            | State::Deregistered { .. }
+            | State::Idle => {
                 self.terminate("asked to drain, and nothing is connected");
             }
             State::Recovering(..) => self.close(now, "asked to drain"),
             // It is ending already.
-            State::Draining | State::Terminating { .. } | State::Terminated => {}
+            State::Draining | State::Terminating { .. } | State::Over => {}
         }
     }
 
@@ -314,8 +404,9 @@ impl EndpointLifecycle {
             State::Idle
             | State::Recovering(..)
             | State::Established(_)
+            | State::Deregistered { .. }
             | State::Terminating { .. }
-            | State::Terminated => {}
+            | State::Over => {}
         }
     }
 
@@ -325,7 +416,7 @@ impl EndpointLifecycle {
     }
 
     pub(super) fn terminate(&mut self, why: &'static str) {
-        self.enter(State::Terminated, why);
+        self.enter(State::Over, why);
         self.effects.push_back(EndpointEffect::Terminated);
     }
 }

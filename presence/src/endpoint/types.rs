@@ -20,7 +20,8 @@ pub enum EndpointState {
     Draining,
     /// The connection is being closed.
     Terminating,
-    /// Over.
+    /// Over; or its registration was ended by the pool, and it begins anew by itself after a rest
+    /// ([`EndpointLifecycle::is_over`](super::EndpointLifecycle::is_over) tells).
     Terminated,
 }
 
@@ -67,7 +68,7 @@ pub enum Again {
     Seldom,
 }
 
-/// The paces of an endpoint.
+/// The paces of an endpoint, and whether it has a registration to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointPolicy {
     /// At most one attempt to connect, and one probe of an overloaded pool, per this time.
@@ -76,6 +77,11 @@ pub struct EndpointPolicy {
     pub keep_alive: Duration,
     /// An attempt to connect that takes longer has failed.
     pub connect_timeout: Duration,
+    /// The longest rest after a registration that was ended, or while the pool has no presence, unless the pool asks for
+    /// more; and how long an endpoint must have been up for its troubles to be forgotten.
+    pub recovery_interval: Duration,
+    /// The endpoint registers at its pool, so losing and regaining the pool is told by the registration's reasons.
+    pub registers: bool,
 }
 
 impl Default for EndpointPolicy {
@@ -84,6 +90,8 @@ impl Default for EndpointPolicy {
             probe_interval: Duration::from_secs(5),
             keep_alive: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
+            recovery_interval: Duration::from_secs(60),
+            registers: false,
         }
     }
 }
@@ -100,6 +108,13 @@ pub enum EndpointInput {
     },
     /// The connection of this attempt could not be made.
     ConnectFailed {
+        /// The number of [`EndpointEffect::Connect`].
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// The pool of this attempt is not in the DNS: nothing could be connected to.
+    PoolNotFound {
         /// The number of [`EndpointEffect::Connect`].
         attempt: u32,
         /// Why.
@@ -129,6 +144,26 @@ pub enum EndpointInput {
         /// What it said.
         failure: Failure,
     },
+    /// The pool has refused the registration or ended it (MS-SIPREGE 2.2.1.13). A Retry-After of the failure lengthens the
+    /// rest.
+    Deregistered {
+        /// What the pool said.
+        failure: Failure,
+        /// What that means for the owner.
+        reason: TransitionReason,
+        /// When to register again.
+        again: Again,
+    },
+    /// The pool keeps the registration and has no presence to give (`userservices-unavailable`, or the dialog of all
+    /// subscriptions was lost twice).
+    PresenceUnavailable {
+        /// What the pool said.
+        failure: Failure,
+    },
+    /// The pool has presence to give again (`userservices-available`).
+    PresenceAvailable,
+    /// The pool has named another server, to which the next attempt will go (301, `P-Preferred-Registrar`).
+    Redirected,
     /// Begin nothing new: the process shuts down.
     Drain,
     /// No subscription is left on this endpoint.
@@ -161,10 +196,12 @@ pub enum EndpointEffect {
         from: EndpointState,
         /// After.
         to: EndpointState,
-        /// Why.
+        /// Why, for a person.
         why: &'static str,
+        /// Why, by UCMA's names.
+        reason: TransitionReason,
     },
-    /// The endpoint is over.
+    /// The endpoint is over, for good. A registration that was ended shows [`EndpointState::Terminated`] without it.
     Terminated,
 }
 
@@ -190,6 +227,8 @@ pub struct EndpointView {
     pub state: EndpointState,
     /// True between [`EndpointEffect::Up`] and [`EndpointEffect::Lost`].
     pub is_up: bool,
+    /// Why it is in this state, by UCMA's names.
+    pub reason: TransitionReason,
     /// How often it was tried to connect.
     pub attempts: u32,
     /// How often it came up.

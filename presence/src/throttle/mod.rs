@@ -1,11 +1,14 @@
 //! The pace at which agents are put on the wire.
 
+mod pace;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
+
+use pace::Pace;
 
 /// What a token is wanted for, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,16 +27,6 @@ impl TokenClass {
     /// All classes, the most urgent first.
     pub const ALL: [Self; 4] = [Self::Refresh, Self::Release, Self::New, Self::Retry];
 }
-
-/// One second and the part of it that is kept in reserve, so that a peer that counts arrivals in windows of one
-/// second does not count one too many because of jitter on the way.
-const WINDOW: Duration = Duration::from_millis(1_010);
-
-/// From this rate on a timer that ticks in milliseconds cannot pace single tokens.
-const FINEST_PACED_RATE: u32 = 200;
-
-/// How far ahead of its pace the throttle may run at rates that timers cannot pace; half of the reserve.
-const TOLERANCE: Duration = Duration::from_millis(5);
 
 /// How long a token may be on its way to the wire before it is taken for sent or lost.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -56,12 +49,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// meet the ones granted after it there. So whoever spends or drops a token says so by [`Throttle::sent`]; the pace goes on
 /// from that moment, and until then no more tokens are on their way than may reach the wire together.
 ///
+/// The configured rate is what the pool stands on a good day. [`Throttle::congested`] lowers it to seven tenths and holds
+/// everything for half a second; [`Throttle::relieved`] raises it again by a 300th of the configured rate for every agent
+/// that the pool has accepted, up to the configured rate and never above. However congested the pool is, one token is
+/// granted every 5 s, because only an agent that is accepted can show that it has recovered.
+///
 /// After [`Throttle::request`], [`Throttle::cancel`], [`Throttle::sent`] and [`Throttle::handle_timeout`] drain
 /// [`Throttle::poll_granted`], then arm one timer at [`Throttle::poll_timeout`].
 #[derive(Clone, Debug)]
 pub struct Throttle<K> {
-    interval: Duration,
-    tolerance: Duration,
+    pace: Pace,
     /// When the next token is due by the pace; `None` before the first grant.
     due: Option<Instant>,
     waiting: BTreeMap<(TokenClass, u64), K>,
@@ -69,8 +66,6 @@ pub struct Throttle<K> {
     granted: VecDeque<K>,
     /// When each token was granted that is not known to have been sent.
     on_its_way: VecDeque<Instant>,
-    /// How many tokens may be on their way together.
-    most_on_their_way: usize,
     next_place: u64,
 }
 
@@ -78,15 +73,9 @@ impl<K: Ord + Clone> Throttle<K> {
     /// A throttle that grants at most this many tokens in any second (MaxPresenceSubscriptionsPerSecond).
     #[must_use]
     pub fn new(per_second: NonZeroU32) -> Self {
-        let rate = u128::from(per_second.get());
-        let interval = WINDOW.as_nanos().div_ceil(rate);
-        let tolerance = if per_second.get() > FINEST_PACED_RATE { TOLERANCE } else { Duration::ZERO };
-        let ahead = tolerance.as_nanos() / interval;
         Self {
-            interval: Duration::from_nanos(u64::try_from(interval).unwrap_or(u64::MAX)),
-            tolerance,
+            pace: Pace::new(per_second),
             on_its_way: VecDeque::new(),
-            most_on_their_way: usize::try_from(ahead).unwrap_or(usize::MAX).saturating_add(1),
             due: None,
             waiting: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -126,6 +115,40 @@ impl<K: Ord + Clone> Throttle<K> {
         self.grant(now);
     }
 
+    /// The pool could not keep up: it said 503, or did not answer in time. What is said again within half a second is
+    /// about the same congestion and changes nothing.
+    pub fn congested(&mut self, now: Instant) {
+        if let Some(held) = self.pace.lower(now) {
+            let due = held + self.pace.tolerance();
+            self.due = Some(self.due.map_or(due, |earlier| earlier.max(due)));
+        }
+        self.grant(now);
+    }
+
+    /// The pool has accepted this many agents.
+    pub fn relieved(&mut self, now: Instant, agents: u32) {
+        self.pace.raise(agents);
+        self.grant(now);
+    }
+
+    /// How many tokens per second are granted at most at present: the configured rate, or less while the pool is congested.
+    #[must_use]
+    pub const fn rate(&self) -> f64 {
+        self.pace.rate()
+    }
+
+    /// How many tokens per second are granted at most when the pool keeps up.
+    #[must_use]
+    pub const fn configured_rate(&self) -> NonZeroU32 {
+        self.pace.configured()
+    }
+
+    /// True while the rate is lower than the configured one.
+    #[must_use]
+    pub const fn is_lowered(&self) -> bool {
+        self.pace.is_lowered()
+    }
+
     /// Grants what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         while self.on_its_way.front().is_some_and(|granted| *granted + PATIENCE <= now) {
@@ -138,7 +161,7 @@ impl<K: Ord + Clone> Throttle<K> {
     fn arrived(&mut self, now: Instant) {
         let together = u32::try_from(self.on_its_way.len()).unwrap_or(u32::MAX);
         if self.on_its_way.pop_front().is_some() {
-            let due = now + self.interval.saturating_mul(together);
+            let due = now + self.pace.interval().saturating_mul(together);
             self.due = Some(self.due.map_or(due, |earlier| earlier.max(due)));
         }
     }
@@ -153,7 +176,7 @@ impl<K: Ord + Clone> Throttle<K> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.waiting.is_empty() {
             None
-        } else if self.on_its_way.len() < self.most_on_their_way {
+        } else if self.on_its_way.len() < self.pace.most_on_their_way() {
             self.earliest()
         } else {
             self.on_its_way.front().map(|granted| *granted + PATIENCE)
@@ -172,7 +195,7 @@ impl<K: Ord + Clone> Throttle<K> {
         self.waiting.range((class, 0)..=(class, u64::MAX)).count()
     }
 
-    /// When all that wait now will have been served, if nothing more comes; `None` while nobody waits.
+    /// When all that wait now will have been served at the present rate, if nothing more comes; `None` while nobody waits.
     #[must_use]
     pub fn predicted_end(&self, now: Instant) -> Option<Instant> {
         if self.waiting.is_empty() {
@@ -182,11 +205,11 @@ impl<K: Ord + Clone> Throttle<K> {
         first.checked_add(self.time_for(self.waiting.len()))
     }
 
-    /// How long this many tokens take from the first to the last, nobody else asking.
+    /// How long this many tokens take from the first to the last at the present rate, nobody else asking.
     #[must_use]
     pub fn time_for(&self, tokens: usize) -> Duration {
         let paces = u32::try_from(tokens.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.interval.saturating_mul(paces)
+        self.pace.interval().saturating_mul(paces)
     }
 
     fn enqueue(&mut self, key: K, class: TokenClass) {
@@ -198,17 +221,19 @@ impl<K: Ord + Clone> Throttle<K> {
 
     /// The moment from which the pace and the tolerance allow one more token.
     fn earliest(&self) -> Option<Instant> {
-        self.due.map(|due| due.checked_sub(self.tolerance).unwrap_or(due))
+        self.due.map(|due| due.checked_sub(self.pace.tolerance()).unwrap_or(due))
     }
 
     fn grant(&mut self, now: Instant) {
-        while self.on_its_way.len() < self.most_on_their_way && self.earliest().is_none_or(|earliest| earliest <= now) {
+        while self.on_its_way.len() < self.pace.most_on_their_way()
+            && self.earliest().is_none_or(|earliest| earliest <= now)
+        {
             let Some((_, key)) = self.waiting.pop_first() else { return };
             self.places.remove(&key);
             self.granted.push_back(key);
             self.on_its_way.push_back(now);
             let due = self.due.map_or(now, |due| due.max(now));
-            self.due = Some(due + self.interval);
+            self.due = Some(due + self.pace.interval());
         }
     }
 }
