@@ -1,14 +1,37 @@
 //! What documents say: presence information in the bodies of NOTIFY requests.
 
+mod batch_subscribe;
+mod categories;
+mod multipart;
 mod pidf;
+mod registration_event;
+mod rlmi;
 mod scale;
 mod timestamp;
 mod xml;
 
+pub use batch_subscribe::{BatchAction, BatchActionName, write_batch_subscribe};
+pub use categories::{
+    Activity, AgentCategories, CategoriesDocument, Category, CategoryName, CategoryValue, ServicesCategory,
+    StateCategory, StateKind, read_categories, read_category_value,
+};
+pub use multipart::{Part, is_media_type, split_multipart};
 pub use pidf::read_pidf;
+pub use registration_event::{RegistrationEvent, read_registration_event};
+pub use rlmi::{Instance, InstanceState, ListedResource, ResourceList, read_rlmi};
 
 /// The media type of a presence document (RFC 3863).
 pub const PIDF: &str = "application/pidf+xml";
+/// The media type of the presence categories of one agent (MS-PRES).
+pub const CATEGORIES: &str = "application/msrtc-event-categories+xml";
+/// The media type of a list of resources (RFC 4662).
+pub const RLMI: &str = "application/rlmi+xml";
+/// The media type of a batch of subscriptions to categories (MS-PRES).
+pub const BATCH_SUBSCRIBE: &str = "application/msrtc-adrl-categorylist+xml";
+/// The media type of what a server says of a registration (MS-SIPREGE).
+pub const REGISTRATION_EVENT: &str = "text/registration-event";
+/// The media type of a body in parts that belong together (RFC 2387).
+pub const MULTIPART_RELATED: &str = "multipart/related";
 
 /// What a document may cost. A document beyond one of these is refused whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +51,15 @@ pub struct DocumentLimits {
 impl Default for DocumentLimits {
     fn default() -> Self {
         Self { bytes: 256 * 1024, depth: 32, attributes: 64, elements: 20_000, text: 1024 }
+    }
+}
+
+impl DocumentLimits {
+    /// What a list of many agents, or the multipart that holds their documents, may cost: 4 MiB, 200,000 elements, but
+    /// flat, with few attributes each, so that all of it is still read in a moment.
+    #[must_use]
+    pub const fn list() -> Self {
+        Self { bytes: 4 * 1024 * 1024, depth: 16, attributes: 32, elements: 200_000, text: 1024 }
     }
 }
 
@@ -61,4 +93,22 @@ pub enum DocumentError {
     /// Well-formed, but its root is not the `presence` of RFC 3863.
     #[error("its root is not a PIDF presence element")]
     NotPidf,
+    /// Well-formed, but its root is not the `categories` of MS-PRES.
+    #[error("its root is not a categories element")]
+    NotCategories,
+    /// Well-formed, but its root is not the `list` of RFC 4662.
+    #[error("its root is not the list element of a resource list")]
+    NotList,
+    /// A body that should come in parts and cannot be parted: another media type, no boundary, or one that is not there.
+    #[error("it is not a multipart with the boundary that its type announces")]
+    NotMultipart,
+    /// More parts than are accepted, or parts nested too deeply.
+    #[error("it has too many parts, or parts nested too deeply")]
+    Parts,
+    /// The headers of a part are too long or not UTF-8.
+    #[error("the headers of a part are too long or not UTF-8")]
+    PartHeaders,
+    /// A part that is encoded for transfer, which SIP never needs.
+    #[error("a part is encoded for transfer in a way that is not read")]
+    TransferEncoding,
 }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use quick_xml::NsReader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
+use quick_xml::{NsReader, XmlVersion};
 
 use super::{DocumentError, DocumentLimits};
 
@@ -19,6 +19,23 @@ pub(super) enum Piece<'i, N> {
     End,
     /// The document is over, and was well-formed.
     Over,
+}
+
+/// The name of an attribute that may mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attribute<'a> {
+    /// Without a prefix: it belongs to its element.
+    Plain(&'a str),
+    /// In the namespace of XML Schema instances, such as `xsi:type`.
+    Instance(&'a str),
+}
+
+const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// The text without the blanks around it, if there is any and it is not longer than `room`.
+pub(super) fn kept(text: &str, room: usize) -> Option<Box<str>> {
+    let text = text.trim();
+    (!text.is_empty() && text.len() <= room).then(|| text.into())
 }
 
 /// The reader. It refuses document types, unknown entities and whatever exceeds the limits.
@@ -88,6 +105,30 @@ impl<'i> Pull<'i> {
                 return Err(DocumentError::Attributes);
             }
             attribute.map_err(|_| self.malformed())?;
+        }
+        Ok(())
+    }
+
+    /// Hands every attribute of `start`, the element just begun, to `take`, with its value unescaped.
+    pub(super) fn attributes(
+        &self,
+        start: &BytesStart<'_>,
+        mut take: impl FnMut(Attribute<'_>, Cow<'_, str>),
+    ) -> Result<(), DocumentError> {
+        for attribute in start.attributes().with_checks(false) {
+            let attribute = attribute.map_err(|_| self.malformed())?;
+            let (name, prefix) = attribute.key.decompose();
+            let name = match prefix {
+                None if name.as_ref() == "xmlns" => continue,
+                None => Attribute::Plain(name.into_inner()),
+                Some(prefix) if prefix.is_xmlns() => continue,
+                Some(_) => match self.reader.resolver().resolve_attribute(attribute.key) {
+                    (ResolveResult::Bound(Namespace(SCHEMA_INSTANCE)), _) => Attribute::Instance(name.into_inner()),
+                    _ => continue,
+                },
+            };
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| DocumentError::Entity)?;
+            take(name, value);
         }
         Ok(())
     }
