@@ -46,14 +46,17 @@ mod classify;
 mod dialect;
 pub mod discovery;
 pub mod documents;
+mod epid;
 mod error;
 mod flow;
 mod framing;
 mod identity;
 mod limits;
 mod message;
+mod registration;
 mod request;
 mod response;
+mod skype;
 mod subscriber;
 mod timers;
 mod transaction;
@@ -63,6 +66,7 @@ pub use auth::{Credentials, DigestClient};
 pub use classify::classify;
 pub use dialect::Dialect;
 pub use documents::{DocumentError, DocumentLimits, read_pidf};
+pub use epid::{Epid, Instance};
 pub use error::{BuildError, DigestError, FramingLost, ParseError, Refusal};
 pub use flow::{FlowId, TransportKind};
 pub use framing::{Frame, Framer};
@@ -72,7 +76,9 @@ pub use message::{
     EventHeader, Message, Method, MsDiagnostics, NameAddr, Params, SubscriptionPhase, SubscriptionState, Values, Via,
     uri_param,
 };
+pub use registration::{Registration, RegistrationConfig, RegistrationEffect};
 pub use request::Request;
 pub use response::{reason_phrase, respond};
+pub use skype::{Gather, SkypeConfig, SkypeSubscriber};
 pub use subscriber::{Subscriber, SubscriberConfig, SubscriberEffect, SubscriberStats, WireEvent};
 pub use timers::Timers;
