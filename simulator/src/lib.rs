@@ -29,6 +29,8 @@ mod dice;
 mod digest;
 mod document;
 mod faults;
+mod front_end;
+mod front_end_serve;
 mod serve;
 mod server;
 mod settings;
@@ -39,6 +41,13 @@ pub use dice::Dice;
 pub use digest::{DigestAlgorithm, DigestSettings};
 pub use document::{PIDF_TYPE, pidf};
 pub use faults::{Body, Faults, Reaction, Refusal, Scope};
+pub use front_end::{
+    Command, CommandError, EndpointEvent, FIRST_DIALLED, FrontEnd, FrontEndCounters, FrontEndEffect, FrontEndSettings,
+    Homed, PoolSettings, RefuseRule, Switches,
+};
+pub use front_end_serve::{
+    Exchange, FrontEndEvent, FrontEndHandle, FrontEndServer, FrontEndServerSettings, FrontEndStartError, FrontEndTls, Pem,
+};
 pub use serve::{Blast, Simulator, SimulatorHandle};
 pub use server::{ConnectionId, Deadline, Effect, PresenceServer, Termination, Wire};
 pub use settings::{Reach, ServerSettings, SimulatorSettings, StartError};
