@@ -46,7 +46,8 @@ pub use front_end::{
     Homed, PoolSettings, RefuseRule, Switches,
 };
 pub use front_end_serve::{
-    Exchange, FrontEndEvent, FrontEndHandle, FrontEndServer, FrontEndServerSettings, FrontEndStartError, FrontEndTls, Pem,
+    Exchange, FrontEndEvent, FrontEndHandle, FrontEndServer, FrontEndServerSettings, FrontEndStartError, FrontEndTls,
+    Pem,
 };
 pub use serve::{Blast, Simulator, SimulatorHandle};
 pub use server::{ConnectionId, Deadline, Effect, PresenceServer, Termination, Wire};

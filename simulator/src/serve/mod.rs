@@ -1,7 +1,7 @@
 //! The shell: the machine on real sockets.
 
 mod blast;
-mod clock;
+pub(crate) mod clock;
 mod handle;
 mod hub;
 mod outbox;
