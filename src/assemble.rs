@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use presence_actors::transport::{TlsError, TlsFiles, TlsIdentity};
-use presence_actors::{EndpointSetup, Pool, Setup};
+use presence_actors::{DialectSetup, EndpointSetup, Pool, Setup};
 use presence_config::{Dialect, PoolAddress, PoolSettings, Settings, Transport, UcmaSettings};
 use presence_core::{AgentUri, EndpointKind, RetryPolicy, RetryPolicyError};
 use presence_sip::{Credentials, TransportKind};
@@ -12,12 +12,6 @@ use presence_sip::{Credentials, TransportKind};
 /// Why good settings cannot be started from. The text fits after "failed to start: ".
 #[derive(Debug, thiserror::Error)]
 pub enum AssembleError {
-    /// The pool speaks a dialect that this version does not.
-    #[error(
-        "the pool's Dialect is `skype`, which this version does not speak yet; for a presence server after RFC 3856 \
-         (such as Kamailio) write <Pool Address=\"host:port\" Transport=\"tcp\" Dialect=\"simple\" /> inside UcmaPresenceSource"
-    )]
-    Dialect,
     /// The delays contradict each other.
     #[error("the delays between retries: {0}")]
     Retry(#[from] RetryPolicyError),
@@ -67,9 +61,6 @@ pub fn setup(settings: &Settings) -> Result<Setup, AssembleError> {
 }
 
 fn endpoints(ucma: &UcmaSettings) -> Result<Vec<EndpointSetup>, AssembleError> {
-    if ucma.pool.dialect == Dialect::Skype {
-        return Err(AssembleError::Dialect);
-    }
     let shared = Shared::of(&ucma.pool)?;
     let endpoint = |(kind, pool)| match (kind, &ucma.user_endpoint) {
         (EndpointKind::User, Some(user)) => {
@@ -141,6 +132,10 @@ impl<'a> Shared<'a> {
 
     fn endpoint(&self, kind: EndpointKind, uri: &AgentUri, pool: Pool) -> EndpointSetup {
         let mut endpoint = EndpointSetup::new(kind, uri.clone(), pool, self.transport);
+        endpoint.dialect = match self.pool.dialect {
+            Dialect::Simple => DialectSetup::Simple,
+            Dialect::Skype => DialectSetup::Skype { registers: self.pool.use_registration },
+        };
         endpoint.listen = self.pool.listen;
         endpoint.tls.clone_from(&self.tls);
         endpoint.credentials.clone_from(&self.credentials);

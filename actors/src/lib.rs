@@ -40,7 +40,7 @@ pub use clock::{now, time_of_day};
 pub use messages::{PresenceEvent, Push, PushRefused, Revive};
 pub use pool_lookup::find_pool;
 pub use provider::Provider;
-pub use setup::{EndpointSetup, Pool, Setup};
+pub use setup::{DialectSetup, EndpointSetup, Pool, Setup};
 pub use throttle::ThrottleView;
 pub use ucc::{DEFAULT_OUTBOX, UccClient, UccId};
 pub use views::{AgentView, EndpointView, ProviderView, SourceView};

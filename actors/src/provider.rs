@@ -54,7 +54,11 @@ impl Provider {
         let ucma = setup.rules.ucma.then(|| {
             let endpoints = setup.endpoints.iter().fold(EndpointSet::EMPTY, |set, endpoint| set.with(endpoint.kind));
             let policy = SubscriptionPolicy { retry: setup.retry, max_failures: setup.max_failures, endpoints };
-            let source = Source::launch(Ucma::new(policy, setup.endpoints), Some(throttle.clone()), escalation.clone());
+            let source = Source::launch(
+                Ucma::new(policy, setup.subscriptions_per_second, setup.endpoints),
+                Some(throttle.clone()),
+                escalation.clone(),
+            );
             sources.push(Source::handle(&source));
             source
         });

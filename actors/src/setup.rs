@@ -40,6 +40,19 @@ impl Pool {
     }
 }
 
+/// How a pool is spoken to about presence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DialectSetup {
+    /// One dialog per agent (RFC 3856).
+    #[default]
+    Simple,
+    /// Skype for Business: one dialog with a list of agents (MS-PRES).
+    Skype {
+        /// Whether the endpoint registers at its pool. Without it a pool gives no presence, by all that is known.
+        registers: bool,
+    },
+}
+
 /// One local endpoint: an identity of ours at a pool.
 #[derive(Clone, Debug)]
 pub struct EndpointSetup {
@@ -49,7 +62,9 @@ pub struct EndpointSetup {
     pub uri: AgentUri,
     /// Its pool.
     pub pool: Pool,
-    /// How it speaks to the pool.
+    /// How it speaks to the pool about presence.
+    pub dialect: DialectSetup,
+    /// What carries that.
     pub transport: TransportKind,
     /// Where it listens for connections of the pool; none: the pool answers on our own connection.
     pub listen: Option<SocketAddr>,
@@ -77,6 +92,7 @@ impl EndpointSetup {
             kind,
             uri,
             pool,
+            dialect: DialectSetup::default(),
             transport,
             listen: None,
             tls: None,

@@ -129,8 +129,12 @@ impl Handler<Congested> for Throttle {
         let was_lowered = self.machine.is_lowered();
         self.machine.congested(clock::now());
         if !was_lowered && self.machine.is_lowered() {
-            tracing::warn!(logger = "PresenceProvider", rate = self.machine.rate(), configured = self.machine.configured_rate(),
-                "the pool cannot keep up: agents are put on the wire more slowly until it accepts them again");
+            tracing::warn!(
+                logger = "PresenceProvider",
+                rate = self.machine.rate(),
+                configured = self.machine.configured_rate(),
+                "the pool cannot keep up: agents are put on the wire more slowly until it accepts them again"
+            );
         }
         self.drive(ctx);
     }
@@ -143,8 +147,11 @@ impl Handler<Relieved> for Throttle {
         let was_lowered = self.machine.is_lowered();
         self.machine.relieved(clock::now(), message.agents);
         if was_lowered && !self.machine.is_lowered() {
-            tracing::info!(logger = "PresenceProvider", rate = self.machine.configured_rate(),
-                "the pool keeps up again: agents are put on the wire at the configured rate");
+            tracing::info!(
+                logger = "PresenceProvider",
+                rate = self.machine.configured_rate(),
+                "the pool keeps up again: agents are put on the wire at the configured rate"
+            );
         }
         self.drive(ctx);
     }

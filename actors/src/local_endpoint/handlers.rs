@@ -4,9 +4,10 @@ use actix::{Handler, MessageResult};
 use presence_core::{EndedBy, EndpointInput, Failure, FailureKind, SubscriptionInput};
 use presence_sip::FlowId;
 
-use super::{LocalEndpoint, Member};
+use super::{Departure, LocalEndpoint, Member};
 use crate::clock;
 use crate::messages::{Drain, Feed, PanicNow, SendSubscribe, SendUnsubscribe};
+use crate::setup::DialectSetup;
 use crate::transport::{DiscoveryError, Server, TransportEvent};
 use crate::views::{EndpointView, ObserveEndpoint};
 
@@ -60,7 +61,7 @@ impl Handler<TransportEvent> for LocalEndpoint {
                 self.connect_failed(u32::try_from(connection).unwrap_or(u32::MAX), why);
             }
             TransportEvent::Lost { flow, why, .. } if flow == FlowId::PRIMARY => {
-                self.subscriber.transport_lost(clock::now());
+                self.dialect.transport_lost(clock::now());
                 self.lifecycle_input(EndpointInput::ConnectionLost { failure: why });
             }
             TransportEvent::Lost { why, .. } => {
@@ -85,9 +86,9 @@ impl Handler<SendSubscribe> for LocalEndpoint {
             return;
         }
         if refresh {
-            self.subscriber.refresh(clock::now(), &uri, attempt);
+            self.dialect.refresh(clock::now(), &uri, attempt);
         } else {
-            self.subscriber.subscribe(clock::now(), &uri, attempt);
+            self.dialect.subscribe(clock::now(), &uri, attempt);
         }
         self.members.insert(uri, Member { agent, attempt });
         self.drive(ctx);
@@ -99,9 +100,34 @@ impl Handler<SendUnsubscribe> for LocalEndpoint {
     type Result = ();
 
     fn handle(&mut self, message: SendUnsubscribe, ctx: &mut Self::Context) {
-        self.subscriber.unsubscribe(clock::now(), &message.uri, message.attempt);
+        self.dialect.unsubscribe(clock::now(), &message.uri, message.attempt);
         self.drive(ctx);
         self.token_sent();
+    }
+}
+
+/// Everything ends: what ends all dialogs with a single message need not wait for the agents.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub(crate) struct Depart;
+
+impl Handler<Depart> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, _: Depart, ctx: &mut Self::Context) {
+        match self.setup.dialect {
+            // Every dialog is ended by its agent.
+            DialectSetup::Simple => {}
+            DialectSetup::Skype { .. } => self.depart(),
+        }
+        self.drive(ctx);
+    }
+}
+
+impl LocalEndpoint {
+    fn depart(&mut self) {
+        self.departure = Departure::UnderWay;
+        self.dialect.leave(clock::now());
     }
 }
 
@@ -109,10 +135,15 @@ impl Handler<Drain> for LocalEndpoint {
     type Result = ();
 
     fn handle(&mut self, message: Drain, ctx: &mut Self::Context) {
+        // The source says so when every agent has left the wire, or when nothing reaches the wire.
         self.draining = Some(message.done);
         self.lifecycle_input(EndpointInput::Drain);
-        // The source says so when every agent has left the wire, or when nothing reaches the wire.
-        self.lifecycle_input(EndpointInput::Drained);
+        match self.departure {
+            Departure::None => self.depart(),
+            // The pool is to hear it to the end.
+            Departure::UnderWay => {}
+            Departure::Done => self.lifecycle_input(EndpointInput::Drained),
+        }
         self.drive(ctx);
     }
 }
@@ -126,7 +157,7 @@ impl Handler<ObserveEndpoint> for LocalEndpoint {
             uri: self.setup.uri.clone(),
             state: self.lifecycle.state(),
             last_failure: self.last_failure.clone(),
-            wire: self.subscriber.stats(),
+            wire: self.dialect.stats(),
             deviations: self.deviations.clone(),
         })
     }

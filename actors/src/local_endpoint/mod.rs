@@ -14,14 +14,46 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, Supervisor};
 use presence_core::{
     AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointState, Failure,
-    FailureKind,
+    FailureKind, TransitionReason,
 };
-use presence_sip::{Subscriber, SubscriberConfig, WireEvent};
+use presence_sip::{Dialect, Epid, Gather, SkypeConfig, SkypeSubscriber, Subscriber, SubscriberConfig, WireEvent};
 
-use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp, Feed, TokenSent};
-use crate::setup::EndpointSetup;
+use crate::messages::{
+    ChildDown, Congested, Done, EndpointLost, EndpointPaused, EndpointUp, Feed, Relieved, TokenSent,
+};
+use crate::setup::{DialectSetup, EndpointSetup, Pool};
+use crate::throttle::Throttle;
 use crate::transport::{Transport, TransportSettings};
 use crate::{clock, entropy};
+
+pub(crate) use handlers::Depart;
+
+/// What the endpoint speaks.
+fn dialect(setup: &EndpointSetup, gather: Gather) -> Box<dyn Dialect> {
+    let entropy = || -> presence_sip::Entropy { Box::new(entropy::fill) };
+    match setup.dialect {
+        DialectSetup::Simple => {
+            let mut config = SubscriberConfig::new(setup.uri.clone(), "", "");
+            config.target = setup.pool.target();
+            config.transport = setup.transport;
+            config.expires = setup.expires;
+            config.credentials.clone_from(&setup.credentials);
+            config.timers = setup.timers;
+            Box::new(Subscriber::new(config, entropy()))
+        }
+        DialectSetup::Skype { registers } => {
+            // The same after a restart, so that the pool replaces the old registration and the old dialog (MS-SIPREGE).
+            let epid = Epid::of(setup.uri.as_str());
+            let mut config = SkypeConfig::new(setup.uri.clone(), epid, "", "", gather);
+            config.target = setup.pool.target();
+            config.transport = setup.transport;
+            config.credentials.clone_from(&setup.credentials);
+            config.timers = setup.timers;
+            config.use_registration = registers;
+            Box::new(SkypeSubscriber::new(config, entropy()))
+        }
+    }
+}
 
 /// What an endpoint tells its parent.
 pub(crate) struct Parent {
@@ -29,8 +61,38 @@ pub(crate) struct Parent {
     pub(crate) paused: Recipient<EndpointPaused>,
     pub(crate) lost: Recipient<EndpointLost>,
     pub(crate) down: Recipient<ChildDown<EndpointKind>>,
-    /// Is told when what a token was granted for has reached the wire.
-    pub(crate) sent: Option<Recipient<TokenSent>>,
+    pub(crate) throttle: Option<Throttled>,
+}
+
+/// What the throttle is told.
+pub(crate) struct Throttled {
+    /// What a token was granted for has reached the wire.
+    sent: Recipient<TokenSent>,
+    /// The pool cannot keep up.
+    congested: Recipient<Congested>,
+    /// The pool takes what it is given.
+    relieved: Recipient<Relieved>,
+}
+
+impl Throttled {
+    pub(crate) fn of(throttle: Addr<Throttle>) -> Self {
+        Self {
+            sent: throttle.clone().recipient(),
+            congested: throttle.clone().recipient(),
+            relieved: throttle.recipient(),
+        }
+    }
+}
+
+/// How far the end of everything is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Departure {
+    /// Not begun.
+    None,
+    /// The dialect is ending its dialogs and its registration.
+    UnderWay,
+    /// The pool holds nothing of ours any more.
+    Done,
 }
 
 /// An agent with a dialog here, or one under way.
@@ -45,7 +107,14 @@ pub(crate) struct LocalEndpoint {
     incarnation: u32,
     parent: Parent,
     lifecycle: EndpointLifecycle,
-    subscriber: Subscriber,
+    dialect: Box<dyn Dialect>,
+    /// Where the pool has sent us.
+    redirected: Option<Pool>,
+    departure: Departure,
+    /// The pool could not keep up once; since then the throttle hears of every success.
+    was_congested: bool,
+    /// Agents that were accepted since the throttle was told.
+    accepted: u32,
     transport: Option<Transport>,
     listening: Option<SocketAddr>,
     /// Our side of the last connection that was made.
@@ -63,15 +132,9 @@ pub(crate) struct LocalEndpoint {
 
 impl LocalEndpoint {
     /// Starts the actor of an endpoint; it connects by itself.
-    pub(crate) fn launch(setup: EndpointSetup, incarnation: u32, parent: Parent) -> Addr<Self> {
+    pub(crate) fn launch(setup: EndpointSetup, gather: Gather, incarnation: u32, parent: Parent) -> Addr<Self> {
         let now = clock::now();
-        let mut config = SubscriberConfig::new(setup.uri.clone(), "", "");
-        config.target = setup.pool.target();
-        config.transport = setup.transport;
-        config.expires = setup.expires;
-        config.credentials.clone_from(&setup.credentials);
-        config.timers = setup.timers;
-        let subscriber = Subscriber::new(config, Box::new(entropy::fill));
+        let dialect = dialect(&setup, gather);
         let mut lifecycle = EndpointLifecycle::new(now, setup.policy);
         lifecycle.handle(now, EndpointInput::Start);
         Supervisor::start(move |_| Self {
@@ -79,7 +142,11 @@ impl LocalEndpoint {
             incarnation,
             parent,
             lifecycle,
-            subscriber,
+            dialect,
+            redirected: None,
+            departure: Departure::None,
+            was_congested: false,
+            accepted: 0,
             transport: None,
             listening: None,
             connection: None,
@@ -99,7 +166,7 @@ impl LocalEndpoint {
     /// The only place with side effects: performs what both machines ask for until both are quiet, then arms the timer.
     fn drive(&mut self, ctx: &mut Context<Self>) {
         loop {
-            if let Some(effect) = self.subscriber.poll_effect() {
+            if let Some(effect) = self.dialect.poll_effect() {
                 self.perform_wire(effect);
             } else if let Some(effect) = self.lifecycle.poll_effect() {
                 self.perform(effect, ctx);
@@ -107,7 +174,8 @@ impl LocalEndpoint {
                 break;
             }
         }
-        if self.lifecycle.state() == EndpointState::Terminated {
+        self.relieve();
+        if self.lifecycle.is_over() {
             // Also for whoever asks when it is over already.
             self.draining = None;
         }
@@ -119,8 +187,37 @@ impl LocalEndpoint {
 
     /// The token of an order of an agent is used up.
     fn token_sent(&self) {
-        if let Some(throttle) = &self.parent.sent {
-            throttle.do_send(TokenSent);
+        if let Some(throttle) = &self.parent.throttle {
+            throttle.sent.do_send(TokenSent);
+        }
+    }
+
+    /// The pool cannot keep up: the rate is lowered.
+    fn congested(&mut self) {
+        self.was_congested = true;
+        if let Some(throttle) = &self.parent.throttle {
+            throttle.congested.do_send(Congested);
+        }
+    }
+
+    /// What the pool has accepted lets the rate rise again.
+    fn relieve(&mut self) {
+        let agents = std::mem::take(&mut self.accepted);
+        if let (true, 1.., Some(throttle)) = (self.was_congested, agents, &self.parent.throttle) {
+            throttle.relieved.do_send(Relieved { agents });
+        }
+    }
+
+    /// What an operator does about an alarm.
+    const fn advice(&self) -> &'static str {
+        match self.setup.dialect {
+            DialectSetup::Simple => {
+                "the pool does not serve presence subscriptions; check that the address is that of a presence server"
+            }
+            DialectSetup::Skype { .. } => {
+                "the pool does not serve this endpoint; check that the trusted application, its endpoint and the names in \
+                 its certificate are as `presence-provider provision` prints them"
+            }
         }
     }
 
@@ -129,12 +226,12 @@ impl LocalEndpoint {
             ctx.cancel_future(timer);
         }
         let lifecycle = self.lifecycle.poll_timeout().map(|(at, _)| at);
-        let deadline = lifecycle.into_iter().chain(self.subscriber.poll_timeout()).min();
+        let deadline = lifecycle.into_iter().chain(self.dialect.poll_timeout()).min();
         self.timer = deadline.map(|deadline| {
             ctx.run_later(clock::until(deadline), |endpoint, ctx| {
                 endpoint.timer = None;
                 let now = clock::now();
-                endpoint.subscriber.handle_timeout(now);
+                endpoint.dialect.handle_timeout(now);
                 endpoint.lifecycle.handle_timeout(now);
                 endpoint.drive(ctx);
             })
@@ -152,14 +249,14 @@ impl LocalEndpoint {
                 if let Some(transport) = &self.transport {
                     transport.disconnect();
                 }
-                self.subscriber.transport_lost(clock::now());
+                self.dialect.transport_lost(clock::now());
                 if self.lifecycle.state() == EndpointState::Terminating {
                     // The transport says nothing about a connection that we closed ourselves.
                     let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "closed");
                     self.lifecycle_input(EndpointInput::ConnectionLost { failure });
                 }
             }
-            EndpointEffect::Probe => self.subscriber.probe(clock::now()),
+            EndpointEffect::Probe => self.dialect.probe(clock::now()),
             EndpointEffect::Up => self.parent.up.do_send(EndpointUp { kind: self.kind() }),
             EndpointEffect::Paused(failure) => {
                 self.last_failure = Some(failure.clone());
@@ -173,11 +270,13 @@ impl LocalEndpoint {
             // The same is not said again for every agent and every pause.
             EndpointEffect::Alarm(failure) if self.last_failure.as_ref() == Some(&failure) => {}
             EndpointEffect::Alarm(failure) => {
-                tracing::error!(logger = %self.setup.uri, failure = %failure,
-                    "the pool does not serve presence subscriptions; check that the address is that of a presence server");
+                tracing::error!(logger = %self.setup.uri, failure = %failure, "{}", self.advice());
             }
-            EndpointEffect::StateChanged { from, to, why } => {
+            EndpointEffect::StateChanged { from, to, why, reason: TransitionReason::None } => {
                 tracing::info!(logger = %self.setup.uri, "{} {from} -> {to}: {why}", self.kind());
+            }
+            EndpointEffect::StateChanged { from, to, why, reason } => {
+                tracing::info!(logger = %self.setup.uri, "{} {from} -> {to}: {why} ({reason:?})", self.kind());
             }
             EndpointEffect::Terminated => {
                 self.transport = None;

@@ -7,10 +7,11 @@ use actix::{AsyncContext, Context};
 use presence_core::{AgentUri, Attempt, EndedBy, EndpointInput, Failure, FailureKind, SubscriptionInput};
 use presence_sip::{Entropy, FlowId, Frame, SubscriberEffect, WireEvent};
 
-use super::LocalEndpoint;
 use super::handlers::PoolFound;
+use super::{Departure, LocalEndpoint};
 use crate::messages::Feed;
 use crate::pool_lookup::find_pool;
+use crate::setup::Pool;
 use crate::{clock, entropy};
 
 impl LocalEndpoint {
@@ -31,12 +32,16 @@ impl LocalEndpoint {
         match effect {
             SubscriberEffect::Transmit { flow, bytes } => self.transmit(flow, bytes),
             SubscriberEffect::Accepted { uri, attempt, expires } => {
+                self.accepted = self.accepted.saturating_add(1);
                 self.tell(&uri, SubscriptionInput::Accepted { attempt, expires });
             }
             SubscriberEffect::Notified { uri, attempt, status, expires } => {
                 self.tell(&uri, SubscriptionInput::Notified { attempt, status, expires });
             }
-            SubscriberEffect::Joined { uri, attempt } => self.tell(&uri, SubscriptionInput::Joined { attempt }),
+            SubscriberEffect::Joined { uri, attempt } => {
+                self.accepted = self.accepted.saturating_add(1);
+                self.tell(&uri, SubscriptionInput::Joined { attempt });
+            }
             SubscriberEffect::WantsRefresh { uri, attempt } => {
                 self.tell(&uri, SubscriptionInput::RefreshWanted { attempt });
             }
@@ -55,15 +60,31 @@ impl LocalEndpoint {
             SubscriberEffect::ProbeAnswered => self.lifecycle_input(EndpointInput::ProbeAnswered),
             SubscriberEffect::ProbeFailed(failure) => self.lifecycle_input(EndpointInput::ProbeFailed { failure }),
             SubscriberEffect::Overloaded { retry_after } => {
+                self.congested();
                 self.lifecycle_input(EndpointInput::Overloaded { retry_after });
             }
             SubscriberEffect::Unsupported(failure) => self.lifecycle_input(EndpointInput::Unsupported { failure }),
-            SubscriberEffect::Congested
-            | SubscriberEffect::Redirected { .. }
-            | SubscriberEffect::Deregistered { .. }
-            | SubscriberEffect::PresenceUnavailable(_)
-            | SubscriberEffect::PresenceAvailable
-            | SubscriberEffect::Left => {}
+            SubscriberEffect::Congested => self.congested(),
+            SubscriberEffect::Redirected { host, port } => {
+                tracing::info!(logger = %self.setup.uri, to = %host, "the pool sends the {} elsewhere", self.kind());
+                self.redirected = Some(Pool::Address { host, port });
+                self.lifecycle_input(EndpointInput::Redirected);
+            }
+            SubscriberEffect::Deregistered { failure, reason, again } => {
+                // Whoever said so may not be where the endpoint belongs: the pool is looked up anew.
+                self.redirected = None;
+                self.lifecycle_input(EndpointInput::Deregistered { failure, reason, again });
+            }
+            SubscriberEffect::PresenceUnavailable(failure) => {
+                self.lifecycle_input(EndpointInput::PresenceUnavailable { failure });
+            }
+            SubscriberEffect::PresenceAvailable => self.lifecycle_input(EndpointInput::PresenceAvailable),
+            SubscriberEffect::Left => {
+                self.departure = Departure::Done;
+                if self.draining.is_some() {
+                    self.lifecycle_input(EndpointInput::Drained);
+                }
+            }
             SubscriberEffect::Count(event) => self.count(event),
         }
     }
@@ -80,14 +101,15 @@ impl LocalEndpoint {
         {
             let failure = Failure::new(FailureKind::Endpoint, EndedBy::Network, error.to_string());
             // What was to be sent is no agent's failure.
-            self.subscriber.transport_lost(clock::now());
+            self.dialect.transport_lost(clock::now());
             self.lifecycle_input(EndpointInput::ConnectionLost { failure });
         }
     }
 
     /// Looks the pool up, in a task of its own; the answer comes back as [`PoolFound`].
     pub(super) fn find_pool(&self, attempt: u32, ctx: &Context<Self>) {
-        let (pool, kind, back) = (self.setup.pool.clone(), self.setup.transport, ctx.address());
+        let pool = self.redirected.as_ref().unwrap_or(&self.setup.pool).clone();
+        let (kind, back) = (self.setup.transport, ctx.address());
         actix_rt::spawn(async move {
             let mut order: Entropy = Box::new(entropy::fill);
             let servers = find_pool(&pool, kind, &mut order).await;
@@ -100,6 +122,8 @@ impl LocalEndpoint {
             tracing::warn!(logger = %self.setup.uri, failure = %failure, "the {} cannot reach its pool; it keeps trying", self.kind());
         }
         self.last_failure = Some(failure.clone());
+        // Where we were sent is not there: the next attempt goes where the configuration says.
+        self.redirected = None;
         self.lifecycle_input(EndpointInput::ConnectFailed { attempt, failure });
     }
 
@@ -119,7 +143,7 @@ impl LocalEndpoint {
         let sent_by = self.local_address(connection).to_string();
         let user = self.setup.uri.user().unwrap_or("presence-provider");
         let contact = format!("sip:{user}@{sent_by};transport={}", self.setup.transport.uri_param());
-        self.subscriber.set_local(contact, sent_by);
+        self.dialect.set_local(contact, sent_by);
     }
 
     pub(super) fn connected(&mut self, attempt: u32, local: SocketAddr) {
@@ -133,7 +157,7 @@ impl LocalEndpoint {
         self.lifecycle.handle(now, EndpointInput::Heard);
         for frame in frames {
             match frame {
-                Frame::Message(message) => self.subscriber.receive(now, flow, message),
+                Frame::Message(message) => self.dialect.receive(now, flow, message),
                 Frame::Ping | Frame::Pong => {}
                 // The transport has answered it already, where that was possible.
                 Frame::Malformed { reason, .. } => {
@@ -142,7 +166,7 @@ impl LocalEndpoint {
                 }
             }
             // Keep what a burst brings in order and bounded: each message's effects are performed before the next.
-            while let Some(effect) = self.subscriber.poll_effect() {
+            while let Some(effect) = self.dialect.poll_effect() {
                 self.perform_wire(effect);
             }
         }

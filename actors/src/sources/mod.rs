@@ -44,6 +44,9 @@ pub(crate) trait Serves: Unpin + Sized + 'static {
         false
     }
 
+    /// Everything ends: the agents have been told to leave the wire.
+    fn leaving(_source: &mut Source<Self>) {}
+
     /// All agents have left the wire.
     fn drained(_source: &mut Source<Self>, _done: &Done) {}
 
@@ -216,6 +219,7 @@ impl<S: Serves> Handler<Drain> for Source<S> {
         self.leaving = true;
         self.draining.push(message.done);
         self.children.let_go();
+        S::leaving(self);
         self.check_drained();
     }
 }

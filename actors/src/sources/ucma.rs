@@ -1,5 +1,6 @@
 //! UcmaPresenceSource: subscriptions at Skype for Business pools and RFC 3856 presence servers.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -8,11 +9,12 @@ use presence_core::{
     AgentUri, Attempt, EndpointKind, EndpointSet, Presence, RestartBudget, SourceKind, Subscription, SubscriptionInput,
     SubscriptionMemory, SubscriptionPolicy, Ticket,
 };
+use presence_sip::Gather;
 
 use super::{Serves, Source};
 use crate::agent::{Birth, Life, Memory};
 use crate::clock;
-use crate::local_endpoint::{LocalEndpoint, Parent};
+use crate::local_endpoint::{Depart, LocalEndpoint, Parent, Throttled};
 use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, Feed, PanicNow, Revive};
 use crate::setup::EndpointSetup;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
@@ -32,12 +34,15 @@ struct EndpointChild {
 /// The application endpoint and perhaps the user endpoint, and which of them can serve.
 pub(crate) struct Ucma {
     policy: Arc<SubscriptionPolicy>,
+    /// When the endpoints send what they have gathered, in the dialect of lists: all of them at the same moments, so that
+    /// no second sees what two of them have gathered in one.
+    gather: Gather,
     endpoints: Vec<EndpointChild>,
     up: EndpointSet,
 }
 
 impl Ucma {
-    pub(crate) fn new(policy: SubscriptionPolicy, endpoints: Vec<EndpointSetup>) -> Self {
+    pub(crate) fn new(policy: SubscriptionPolicy, per_second: NonZeroU32, endpoints: Vec<EndpointSetup>) -> Self {
         let endpoints = endpoints
             .into_iter()
             .map(|setup| EndpointChild {
@@ -47,7 +52,8 @@ impl Ucma {
                 budget: RestartBudget::new(ENDPOINT_RESTARTS, ENDPOINT_WINDOW),
             })
             .collect();
-        Self { policy: Arc::new(policy), endpoints, up: EndpointSet::EMPTY }
+        let gather = Gather::new(clock::now(), per_second);
+        Self { policy: Arc::new(policy), gather, endpoints, up: EndpointSet::EMPTY }
     }
 }
 
@@ -78,6 +84,12 @@ impl Serves for Ucma {
 
     fn is_cut_off(&self) -> bool {
         self.up.is_empty()
+    }
+
+    fn leaving(source: &mut Source<Self>) {
+        for address in source.serves.endpoints.iter().filter_map(|endpoint| endpoint.address.as_ref()) {
+            address.do_send(Depart);
+        }
     }
 
     fn drained(source: &mut Source<Self>, done: &Done) {
@@ -129,9 +141,9 @@ impl Source<Ucma> {
             paused: ctx.address().recipient(),
             lost: ctx.address().recipient(),
             down: ctx.address().recipient(),
-            sent: self.shared.throttle.clone().map(Addr::recipient),
+            throttle: self.shared.throttle.clone().map(Throttled::of),
         };
-        let address = LocalEndpoint::launch(endpoint.setup.clone(), endpoint.incarnation, parent);
+        let address = LocalEndpoint::launch(endpoint.setup.clone(), self.serves.gather, endpoint.incarnation, parent);
         endpoint.address = Some(address.clone());
         let mut shared = self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|(known, _)| *known != kind);

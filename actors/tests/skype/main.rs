@@ -1,0 +1,15 @@
+//! The tree of actors against simulated Skype for Business front ends in memory, in virtual time.
+#![allow(clippy::unwrap_used, missing_docs, dead_code, reason = "test code; not every part uses all of the support")]
+#![allow(clippy::disallowed_methods, reason = "the clock of these tests is the paused one, and they wait on it")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../support/forest.rs"]
+mod forest;
+
+mod endpoints;
+mod events;
+mod failures;
+mod life;
+mod outage;
