@@ -1,5 +1,6 @@
 //! The life of one local endpoint: connect, probe, watch, recover, drain.
 
+mod ending;
 mod registration;
 mod state;
 #[cfg(test)]
@@ -44,11 +45,27 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 ///                                                                                Terminated
 /// ```
 ///
+/// Where there is a registration, the pool can end or refuse it, and can be without presence for a while:
+///
+/// ```text
+///                                  Deregistered                      rest over (or at once)
+///  Establishing, Established, ------------------> Terminated (resting) --------------------> Establishing
+///  Reestablishing                                       | Drain
+///       | PresenceUnavailable                           v
+///       v                          PresenceAvailable   Terminated (over)
+///  Reestablishing (connection kept) -----------------> Established
+///                                   rest over, ProbeAnswered
+/// ```
+///
 /// The endpoint is up exactly in Established; `Up`, `Paused` and `Lost` tell its agents. It never gives up: the first
-/// attempt after a loss is made at once, the others at most once per probe interval. An overloaded pool (503) keeps its
-/// connection and its dialogs (`Paused`) and is probed when its Retry-After is over. After [`EndpointLifecycle::handle`] and
-/// [`EndpointLifecycle::handle_timeout`] drain [`EndpointLifecycle::poll_effect`] to `None`, then arm one timer at
-/// [`EndpointLifecycle::poll_timeout`].
+/// attempt after a loss is made at once, the others at most once per probe interval; up to three redirections in a row are
+/// followed at once. An overloaded pool (503) keeps its connection and its dialogs (`Paused`) and is probed when its
+/// Retry-After is over. A rest after a registration that was ended, or while the pool has no presence, doubles from the
+/// probe interval to the recovery interval, until the endpoint was up for longer than that. What only an operator can mend
+/// raises one `Alarm` until the endpoint is up again.
+///
+/// After [`EndpointLifecycle::handle`] and [`EndpointLifecycle::handle_timeout`] drain
+/// [`EndpointLifecycle::poll_effect`] to `None`, then arm one timer at [`EndpointLifecycle::poll_timeout`].
 #[derive(Clone, Debug)]
 pub struct EndpointLifecycle {
     policy: EndpointPolicy,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::types::{EndpointDeadline, EndpointEffect, EndpointState, TransitionReason};
-use super::{CLOSE_TIMEOUT, EndpointLifecycle, LONGEST_PAUSE, PROBE_TIMEOUT};
+use super::{EndpointLifecycle, LONGEST_PAUSE, PROBE_TIMEOUT};
 use crate::{EndedBy, Failure, FailureKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,43 +381,6 @@ impl EndpointLifecycle {
         };
         self.last_failure = Some(failure);
         self.enter(State::Recovering(since, Recovery::Resting { until, connection: Connection::Kept }), why);
-    }
-
-    pub(super) fn drain(&mut self, now: Instant) {
-        match self.state {
-            State::Established(_) => self.enter(State::Draining, "asked to drain"),
-            State::Recovering(_, Recovery::Resting { connection: Connection::Gone, .. })
-            | State::Deregistered { .. }
-            | State::Idle => {
-                self.terminate("asked to drain, and nothing is connected");
-            }
-            State::Recovering(..) => self.close(now, "asked to drain"),
-            // It is ending already.
-            State::Draining | State::Terminating { .. } | State::Over => {}
-        }
-    }
-
-    pub(super) fn drained(&mut self, now: Instant) {
-        match self.state {
-            State::Draining => self.close(now, "nothing is left"),
-            // It was not asked to drain, or it is over.
-            State::Idle
-            | State::Recovering(..)
-            | State::Established(_)
-            | State::Deregistered { .. }
-            | State::Terminating { .. }
-            | State::Over => {}
-        }
-    }
-
-    fn close(&mut self, now: Instant, why: &'static str) {
-        self.effects.push_back(EndpointEffect::Disconnect);
-        self.enter(State::Terminating { close_by: now + CLOSE_TIMEOUT }, why);
-    }
-
-    pub(super) fn terminate(&mut self, why: &'static str) {
-        self.enter(State::Over, why);
-        self.effects.push_back(EndpointEffect::Terminated);
     }
 }
 

@@ -1,3 +1,7 @@
+//! The life of an endpoint, by sentence.
+
+mod registration;
+
 use super::*;
 use crate::EndedBy;
 use crate::test_clock::start;
@@ -35,6 +39,17 @@ impl Rig {
     fn drain(&mut self) -> Vec<EndpointEffect> {
         std::iter::from_fn(|| self.machine.poll_effect())
             .filter(|effect| !matches!(effect, EndpointEffect::StateChanged { .. }))
+            .collect()
+    }
+
+    /// The changes of the state that the input makes, with UCMA's reasons.
+    fn changes(&mut self, seconds: f64, input: EndpointInput) -> Vec<(EndpointState, TransitionReason)> {
+        self.machine.handle(self.at(seconds), input);
+        std::iter::from_fn(|| self.machine.poll_effect())
+            .filter_map(|effect| match effect {
+                EndpointEffect::StateChanged { to, reason, .. } => Some((to, reason)),
+                _ => None,
+            })
             .collect()
     }
 
