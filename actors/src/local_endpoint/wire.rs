@@ -60,7 +60,10 @@ impl LocalEndpoint {
             SubscriberEffect::ProbeAnswered => self.lifecycle_input(EndpointInput::ProbeAnswered),
             SubscriberEffect::ProbeFailed(failure) => self.lifecycle_input(EndpointInput::ProbeFailed { failure }),
             SubscriberEffect::Overloaded { retry_after } => {
-                self.congested();
+                // While it is paused nothing of the throttle's goes there, so that its rate is not to blame.
+                if self.lifecycle.is_up() {
+                    self.congested();
+                }
                 self.lifecycle_input(EndpointInput::Overloaded { retry_after });
             }
             SubscriberEffect::Unsupported(failure) => self.lifecycle_input(EndpointInput::Unsupported { failure }),
