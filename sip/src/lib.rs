@@ -16,6 +16,7 @@
 //!   typed readings are made when asked for.
 //! * [`Request`], [`respond`]: what we send. [`Request`] holds rsip's headers; the printer and the guard are ours.
 //! * [`typed::lift`]: rsip's typed headers, only where they say what the text says.
+//! * [`Registration`]: keeps an endpoint registered at a pool of Skype for Business.
 //! * [`DigestClient`]: challenges answered. [`classify`]: what a refusal means, to who owns it.
 //!
 //! A NOTIFY comes in two pieces, is read, checked and answered:
