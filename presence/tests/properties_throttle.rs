@@ -16,6 +16,10 @@ enum Event {
     Pause(u64),
     /// Twice this many microseconds in which nothing reaches the wire.
     Stall(u64),
+    /// The pool could not keep up.
+    Congested,
+    /// The pool has accepted so many.
+    Relieved(u32),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -25,6 +29,8 @@ fn event() -> impl Strategy<Value = Event> {
         8 => (0..20_000_u64).prop_map(Event::Timer),
         2 => (0..3_000_000_u64).prop_map(Event::Pause),
         2 => (0..450_000_u64).prop_map(Event::Stall),
+        1 => Just(Event::Congested),
+        2 => prop_oneof![1..40_u32, Just(u32::MAX)].prop_map(Event::Relieved),
     ]
 }
 
@@ -58,6 +64,7 @@ proptest! {
         let mut throttle = Throttle::new(NonZeroU32::new(rate).unwrap());
         let (mut next_key, mut granted, mut cancelled) = (0_usize, Vec::new(), Vec::new());
         let mut times = Vec::new();
+        let mut held_until = now;
         let mut on_the_way = 0;
         let mut poll = |throttle: &mut Throttle<usize>, on_the_way: &mut usize| {
             while let Some(key) = throttle.poll_granted() {
@@ -68,12 +75,14 @@ proptest! {
         // What is on its way reaches the wire, and what that sets free too.
         let mut collect = |throttle: &mut Throttle<usize>, now: Instant, on_the_way: &mut usize| {
             poll(throttle, on_the_way);
+            let sent_before = times.len();
             while *on_the_way > 0 {
                 *on_the_way -= 1;
                 times.push(now);
                 throttle.sent(now);
                 poll(throttle, on_the_way);
             }
+            times.len() - sent_before
         };
         for event in events {
             match event {
@@ -83,6 +92,18 @@ proptest! {
                     now += Duration::from_micros(length);
                     throttle.handle_timeout(now);
                     now += Duration::from_micros(length);
+                }
+                Event::Congested => {
+                    let before = throttle.rate();
+                    throttle.congested(now);
+                    prop_assert!(throttle.rate() <= before && throttle.rate() >= 0.2);
+                    prop_assert_eq!(throttle.poll_granted(), None, "granted to a pool that cannot keep up");
+                    held_until = if held_until <= now { now + Duration::from_millis(500) } else { held_until };
+                }
+                Event::Relieved(agents) => {
+                    let before = throttle.rate();
+                    throttle.relieved(now, agents);
+                    prop_assert!(throttle.rate() >= before && throttle.rate() <= f64::from(rate));
                 }
                 Event::Request(class, count) => {
                     for _ in 0..count {
@@ -104,7 +125,8 @@ proptest! {
                     throttle.handle_timeout(now);
                 }
             }
-            collect(&mut throttle, now, &mut on_the_way);
+            let sent = collect(&mut throttle, now, &mut on_the_way);
+            prop_assert!(now >= held_until || sent == 0, "granted within half a second after a congestion");
         }
         // A busy second and a half with a timer that is always a little late.
         for _ in 0..1_500 {

@@ -118,11 +118,7 @@ impl<K: Ord + Clone> Throttle<K> {
     /// The pool could not keep up: it said 503, or did not answer in time. What is said again within half a second is
     /// about the same congestion and changes nothing.
     pub fn congested(&mut self, now: Instant) {
-        if let Some(held) = self.pace.lower(now) {
-            let due = held + self.pace.tolerance();
-            self.due = Some(self.due.map_or(due, |earlier| earlier.max(due)));
-        }
-        self.grant(now);
+        self.pace.lower(now);
     }
 
     /// The pool has accepted this many agents.
@@ -219,9 +215,10 @@ impl<K: Ord + Clone> Throttle<K> {
         self.waiting.insert(place, key);
     }
 
-    /// The moment from which the pace and the tolerance allow one more token.
+    /// The moment from which the pace, the tolerance and the hold after a congestion allow one more token.
     fn earliest(&self) -> Option<Instant> {
-        self.due.map(|due| due.checked_sub(self.pace.tolerance()).unwrap_or(due))
+        let paced = self.due.map(|due| due.checked_sub(self.pace.tolerance()).unwrap_or(due));
+        paced.max(self.pace.held_until())
     }
 
     fn grant(&mut self, now: Instant) {

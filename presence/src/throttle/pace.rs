@@ -19,7 +19,7 @@ const LEFT_WHEN_CONGESTED: f64 = 0.7;
 /// How many accepted agents take the rate from nothing to the configured one.
 const AGENTS_TO_RECOVER: f64 = 300.0;
 
-/// For how long nothing is granted after a congestion, and what is said again belongs to the same one.
+/// For how long nothing is granted after a congestion; what is said again meanwhile belongs to the same one.
 const HOLD: Duration = Duration::from_millis(500);
 
 /// The lowest rate: one token every 5 s. What is slower could not notice that the pool has recovered.
@@ -34,7 +34,7 @@ pub(super) struct Pace {
     interval: Duration,
     tolerance: Duration,
     most_on_their_way: usize,
-    /// Until when another congestion is the same one.
+    /// Until when nothing is granted, and another congestion is the same one.
     held_until: Option<Instant>,
 }
 
@@ -67,14 +67,12 @@ impl Pace {
         self.most_on_their_way = usize::try_from(ahead).unwrap_or(usize::MAX).saturating_add(1);
     }
 
-    /// Lowers the rate; until when nothing is to be granted, or `None` when it is the same congestion still.
-    pub(super) fn lower(&mut self, now: Instant) -> Option<Instant> {
-        if self.held_until.is_some_and(|held| now < held) {
-            return None;
+    /// Lowers the rate and begins a hold, unless one is under way.
+    pub(super) fn lower(&mut self, now: Instant) {
+        if self.held_until.is_none_or(|held| held <= now) {
+            self.set((self.rate * LEFT_WHEN_CONGESTED).max(LOWEST_RATE));
+            self.held_until = Some(now + HOLD);
         }
-        self.set((self.rate * LEFT_WHEN_CONGESTED).max(LOWEST_RATE));
-        self.held_until = Some(now + HOLD);
-        self.held_until
     }
 
     pub(super) fn raise(&mut self, agents: u32) {
@@ -102,6 +100,10 @@ impl Pace {
 
     pub(super) const fn tolerance(&self) -> Duration {
         self.tolerance
+    }
+
+    pub(super) const fn held_until(&self) -> Option<Instant> {
+        self.held_until
     }
 
     /// How many tokens may be on their way together.

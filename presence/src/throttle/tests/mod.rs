@@ -1,3 +1,8 @@
+//! The throttle, by sentence.
+
+mod congestion;
+mod slow_start;
+
 use super::*;
 
 fn rate(per_second: u32) -> NonZeroU32 {
