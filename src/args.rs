@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use presence_core::AgentUri;
 
+use crate::demo::DemoDialect;
 use crate::exit::Exit;
 use crate::logging::LogOptions;
 
@@ -59,6 +61,14 @@ pub enum Command {
     /// subscription and loses its connection on the way. At the end comes a summary of what was on the wire.
     #[command(after_long_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
+
+    /// Run a simulated Skype for Business front end, to develop and test against without a pool
+    ///
+    /// It speaks SIP over TCP or mutual TLS as a pool does, is strict about what it is sent, moves its agents by seeded
+    /// dice, and breaks on request: by the steps of a script or by a line on its control port. It prints the Config.xml
+    /// with which this program connects to it. Never for production.
+    #[command(after_long_help = SIMULATE_EXAMPLES)]
+    Simulate(SimulateArguments),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -72,6 +82,14 @@ Examples:
   presence-provider demo
   presence-provider demo --for 20s
   presence-provider demo --agents 1000 --uccs 10 --rate 200 --for 1m --log-level warn";
+
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  presence-provider simulate
+  presence-provider simulate --agents 1000 --for 10m
+  presence-provider simulate --make-certificates ./certificates
+  presence-provider simulate --config simulation.toml --seed 7
+  echo 'kill-connections for 20s' | nc 127.0.0.1 5066";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -169,9 +187,45 @@ pub struct DemoArguments {
     #[arg(long, value_name = "N", default_value = "15")]
     pub rate: NonZeroU32,
 
+    /// What is spoken to the simulated pool
+    #[arg(long, value_enum, default_value_t)]
+    pub dialect: DemoDialect,
+
     /// Where the log goes.
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// The arguments of `simulate`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct SimulateArguments {
+    /// The script: pools, agents, switches and what happens when; without it 100 agents in one pool
+    #[arg(long, short, value_name = "SCRIPT")]
+    pub config: Option<PathBuf>,
+
+    /// Where the first pool listens; without it 127.0.0.1:5060 (5061 with TLS), or another port when that is taken
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+
+    /// Where the control port listens, on loopback; without it 127.0.0.1:5066, or another port when that is taken
+    #[arg(long, value_name = "ADDR")]
+    pub control: Option<SocketAddr>,
+
+    /// The seed of the dice; the same seed moves the agents in the same way
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// So many agents in the first pool, instead of those of the script
+    #[arg(long, value_name = "N")]
+    pub agents: Option<NonZeroU32>,
+
+    /// How long it lasts, e.g. 20s or 2h; without it Ctrl-C ends it
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub duration: Option<Duration>,
+
+    /// Speak mutual TLS with certificates in this folder: those that are there, or new ones
+    #[arg(long, value_name = "DIR")]
+    pub make_certificates: Option<PathBuf>,
 }
 
 fn exit_codes() -> String {

@@ -53,6 +53,7 @@ pub fn demo(arguments: &DemoArguments) -> Answer {
         duration: arguments.duration,
         seed: arguments.seed,
         rate: arguments.rate,
+        dialect: arguments.dialect,
     };
     with_log(&arguments.log, Console::Stdout, || match actix::System::new().block_on(demo::demo(&demo)) {
         Ok(summary) => Answer::ok(summary),

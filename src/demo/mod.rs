@@ -1,7 +1,8 @@
-//! `presence-provider demo`: a simulated presence server and the whole provider in one process, over real SIP on
-//! loopback TCP, with things that go wrong to watch it recover.
+//! `presence-provider demo`: a simulated pool and the whole provider in one process, over real SIP on loopback TCP, with
+//! things that go wrong to watch it recover.
 
 mod queues;
+mod stage;
 mod story;
 mod summary;
 mod teller;
@@ -11,10 +12,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use actix::Actor;
-use presence_actors::{EndpointSetup, Pool, Provider, Setup};
-use presence_core::{AgentUri, EndpointKind, EndpointState, RetryPolicy, SourceRules};
-use presence_simulator::{Simulator, SimulatorHandle, SimulatorSettings};
-use presence_sip::TransportKind;
+use presence_actors::{Provider, Setup};
+use presence_core::{EndpointState, RetryPolicy, SourceRules};
+
+use stage::Stage;
 
 use crate::hosted_ucc::HostedUcc;
 use crate::shutdown::{DEFAULT_GRACE, Signal, Signals, within_grace};
@@ -32,6 +33,18 @@ pub struct Demo {
     pub seed: u64,
     /// MaxPresenceSubscriptionsPerSecond.
     pub rate: NonZeroU32,
+    /// What is spoken to the simulated pool.
+    pub dialect: DemoDialect,
+}
+
+/// What the demo speaks about presence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DemoDialect {
+    /// Skype for Business: both endpoints register, and one dialog carries all agents
+    #[default]
+    Skype,
+    /// RFC 3856: one dialog per agent, one endpoint
+    Simple,
 }
 
 /// The SIP domain of the demo; reserved for examples (RFC 2606).
@@ -43,9 +56,9 @@ const DOMAIN: &str = "demo.example";
 /// When the simulated server cannot listen on loopback, or the system refuses its signals.
 pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     let mut signals = Signals::listen()?;
-    let server = start_server(demo).await?;
-    story::begin(demo, &server);
-    let provider = Provider::start(setup(demo, &server)?);
+    let stage = Stage::start(demo).await?;
+    story::begin(demo, &stage);
+    let provider = Provider::start(setup(demo, &stage)?);
     let centers = queues::contact_centers(demo);
     for center in &centers {
         HostedUcc::new(center, provider.clone()).start();
@@ -53,21 +66,23 @@ pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     tokio::select! {
         biased;
         signal = signals.end() => teller::say(&format!("{}: the demo ends.", pressed(signal))),
-        () = story::play(demo, &server, &provider) => {}
+        () = story::play(demo, &stage, &provider) => {}
     }
     let connected = provider
         .observe()
         .await?
-        .endpoint(EndpointKind::Application)
-        .is_some_and(|endpoint| endpoint.state == EndpointState::Established);
-    let during = server.counters();
+        .sources
+        .iter()
+        .flat_map(|source| &source.endpoints)
+        .any(|endpoint| endpoint.state == EndpointState::Established);
+    let during = stage.figures();
     let grace = grace(demo);
     teller::say("Every subscription is ended, as at a SIGTERM.");
     let ending = within_grace(grace, provider.shutdown(grace), signals.next()).await;
-    let (pairs, after) = (queues::pairs(&centers), server.counters());
+    let (pairs, after) = (queues::pairs(&centers), stage.figures());
     let summary = summary::Summary { demo, pairs, during: &during, after: &after, connected, ending, grace };
     let text = summary.text();
-    server.stop().await;
+    stage.stop().await;
     Ok(text)
 }
 
@@ -84,21 +99,9 @@ fn grace(demo: &Demo) -> Duration {
     (story::time_for(demo) + Duration::from_secs(2)).min(DEFAULT_GRACE)
 }
 
-async fn start_server(demo: &Demo) -> anyhow::Result<SimulatorHandle> {
-    let mut settings = SimulatorSettings::with_agents(demo.agents, DOMAIN);
-    settings.seed = demo.seed;
-    settings.change_interval = Some(Duration::from_secs(8));
-    Ok(Simulator::start(settings).await?)
-}
-
-fn setup(demo: &Demo, server: &SimulatorHandle) -> anyhow::Result<Setup> {
+fn setup(demo: &Demo, stage: &Stage) -> anyhow::Result<Setup> {
     let rules = SourceRules { attendant: None, pstn: true, graph: false, ucma: true };
-    let owner: AgentUri = format!("sip:presence-provider@{DOMAIN}").parse()?;
-    let address = server.address();
-    let pool = Pool::Address { host: address.ip().to_string(), port: Some(address.port()) };
-    let mut endpoint = EndpointSetup::new(EndpointKind::Application, owner, pool, TransportKind::Tcp);
-    endpoint.policy.probe_interval = timeline::PROBE;
-    let mut setup = Setup::new(rules, vec![endpoint]);
+    let mut setup = Setup::new(rules, stage.endpoints()?);
     setup.subscriptions_per_second = demo.rate;
     setup.retry = RetryPolicy::try_new(Duration::from_secs(2), Duration::from_secs(60))?;
     Ok(setup)

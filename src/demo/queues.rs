@@ -30,9 +30,10 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
+    use crate::demo::DemoDialect;
 
     fn demo(agents: usize, uccs: usize) -> Demo {
-        Demo { agents, uccs, duration: None, seed: 1, rate: NonZeroU32::MIN }
+        Demo { agents, uccs, duration: None, seed: 1, rate: NonZeroU32::MIN, dialect: DemoDialect::Skype }
     }
 
     #[test]

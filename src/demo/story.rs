@@ -3,17 +3,19 @@
 use std::time::{Duration, Instant};
 
 use presence_actors::Provider;
-use presence_core::{Freshness, Throttle};
-use presence_simulator::{SimulatorHandle, Termination};
+use presence_core::Throttle;
 
+use super::stage::{Interruption, Stage, fresh};
 use super::teller::{counted, say, show};
 use super::timeline::{OUTAGE, Timeline};
-use super::{Demo, queues};
+use super::{Demo, DemoDialect, queues};
 
 /// What waits for something looks at the state this often.
 const GLANCE: Duration = Duration::from_millis(100);
 /// Whoever waits longer than this is told how far it is.
 const PROGRESS: Duration = Duration::from_secs(3);
+/// For how long agents are gathered into one message, at most.
+const GATHERED: Duration = Duration::from_millis(1_010);
 /// From so many pairs of a queue and an agent on, the log is long.
 const MANY: usize = 200;
 
@@ -21,17 +23,18 @@ const LEGEND: &str = "
    Log lines to look for:
      PresenceProviderClient::Subscribe   a queue asks for an agent
      PresenceProviderClient::event       a queue hears of a change: the presence before and now
-     application endpoint A -> B         the provider's connection to the server
+     application endpoint A -> B         an identity of the provider at the pool, and its state
      WARN                                something went wrong, and what is done about it
    --log-level warn shows little more than this story, debug a short line of every change too.
 ";
 
 /// The opening lines.
-pub(super) fn begin(demo: &Demo, server: &SimulatorHandle) {
+pub(super) fn begin(demo: &Demo, stage: &Stage) {
     say(&format!(
-        "A simulated presence server with {} listens on {} (SIP over TCP, seed {}).",
+        "{} with {} listens on {} (SIP over TCP, seed {}).",
+        stage.name(),
         counted(demo.agents, "agent"),
-        server.address(),
+        stage.address(),
         demo.seed
     ));
     let them = if demo.agents == 1 { "it" } else { "them" };
@@ -56,24 +59,25 @@ pub(super) fn begin(demo: &Demo, server: &SimulatorHandle) {
 }
 
 /// Plays the demo to its end, or for ever.
-pub(super) async fn play(demo: &Demo, server: &SimulatorHandle, provider: &Provider) {
+pub(super) async fn play(demo: &Demo, stage: &Stage, provider: &Provider) {
     let end = demo.duration.map(|duration| presence_actors::now() + duration);
     let scenes = async {
-        first_subscriptions(demo, server).await;
+        first_subscriptions(demo, stage).await;
         let remaining = end.map(|end| end.saturating_duration_since(presence_actors::now()));
         let all = time_for(demo);
-        let timeline = Timeline::plan(remaining, all);
+        let timeline = Timeline::plan(remaining, all, demo.dialect);
         wait(timeline.pause).await;
         if timeline.termination {
-            termination(server).await;
+            interruption(demo, stage, provider).await;
             wait(timeline.pause).await;
         }
         if timeline.outage {
-            outage(demo, server, provider).await;
+            outage(demo, stage, provider).await;
         } else {
-            let shortest = humantime::format_duration(Timeline::shortest(all)).to_string();
+            let shortest = humantime::format_duration(Timeline::shortest(all, demo.dialect)).to_string();
             say(&format!(
-                "The time is too short for the scene in which the server goes away; --for {shortest} has it."
+                "The time is too short for the scene in which the {} goes away; --for {shortest} has it.",
+                stage.short_name()
             ));
         }
         if end.is_none() {
@@ -91,14 +95,19 @@ pub(super) async fn play(demo: &Demo, server: &SimulatorHandle, provider: &Provi
 
 /// How long it takes to subscribe to every agent at the rate of the demo.
 pub(super) fn time_for(demo: &Demo) -> Duration {
-    Throttle::<()>::new(demo.rate).time_for(demo.agents)
+    let paced = Throttle::<()>::new(demo.rate).time_for(demo.agents);
+    match demo.dialect {
+        DemoDialect::Simple => paced,
+        // What the tokens allow is gathered for a second.
+        DemoDialect::Skype => paced + GATHERED,
+    }
 }
 
-async fn first_subscriptions(demo: &Demo, server: &SimulatorHandle) {
+async fn first_subscriptions(demo: &Demo, stage: &Stage) {
     let began = presence_actors::now();
     let mut progress = Progress::new(demo.agents, time_for(demo));
     loop {
-        let subscribed = server.active_subscriptions();
+        let subscribed = stage.subscriptions();
         if subscribed >= demo.agents {
             break;
         }
@@ -109,31 +118,50 @@ async fn first_subscriptions(demo: &Demo, server: &SimulatorHandle) {
     }
     let all = if demo.agents == 1 { "The agent is".to_owned() } else { format!("All {} agents are", demo.agents) };
     say(&format!(
-        "{all} subscribed after {:.1} s: one subscription for each, however many queues want the agent.",
-        elapsed(began)
+        "{all} subscribed after {:.1} s in {}: one subscription for each, however many queues want the agent.",
+        elapsed(began),
+        counted(usize::try_from(stage.figures().subscribes).unwrap_or(usize::MAX), "SUBSCRIBE")
     ));
 }
 
-async fn termination(server: &SimulatorHandle) {
-    let Some(agent) = server.agents().first().map(|agent| agent.as_str().to_owned()) else { return };
-    say(&format!("The server ends the subscription of {agent} (terminated;reason=deactivated). Watch it come back."));
+async fn interruption(demo: &Demo, stage: &Stage, provider: &Provider) {
     let began = presence_actors::now();
-    server.terminate(&agent, &Termination::because("deactivated"));
-    while server.counters().by_agent.get(&agent).is_none_or(|live| *live == 0) {
+    let Some(interruption) = stage.interrupt() else { return };
+    match &interruption {
+        Interruption::Subscription(agent) => say(&format!(
+            "The server ends the subscription of {agent} (terminated;reason=deactivated). Watch it come back."
+        )),
+        Interruption::Registration => say(
+            "The pool ends the registration of the application endpoint (deregistered;event=deactivated). Its agents \
+             move to the user endpoint, and it registers again.",
+        ),
+    }
+    while !stage.is_mended(&interruption, demo, provider).await {
         wait(GLANCE / 10).await;
     }
-    say(&format!("{agent} is subscribed again after {:.0} ms; no queue had to do anything.", elapsed(began) * 1000.0));
+    let after = elapsed(began) * 1000.0;
+    match interruption {
+        Interruption::Subscription(agent) => {
+            say(&format!("{agent} is subscribed again after {after:.0} ms; no queue had to do anything."));
+        }
+        Interruption::Registration => {
+            let all =
+                if demo.agents == 1 { "The agent is".to_owned() } else { format!("All {} agents are", demo.agents) };
+            say(&format!(
+                "{all} known again after {after:.0} ms, each subscribed to once; no queue had to do anything."
+            ));
+        }
+    }
 }
 
-async fn outage(demo: &Demo, server: &SimulatorHandle, provider: &Provider) {
+async fn outage(demo: &Demo, stage: &Stage, provider: &Provider) {
     say(&format!(
-        "The server drops the connection, forgets every subscription and stays away for {} s. The queues keep the last values, marked as stale.",
+        "The {} drops the connection, forgets every subscription and stays away for {} s. The queues keep the last values, marked as stale.",
+        stage.short_name(),
         OUTAGE.as_secs()
     ));
     let began = presence_actors::now();
-    server.forget_dialogs();
-    server.pause_listening(OUTAGE).await;
-    server.drop_connections();
+    stage.outage(OUTAGE).await;
     let mut progress = Progress::new(demo.agents, time_for(demo));
     loop {
         wait(GLANCE).await;
@@ -141,8 +169,7 @@ async fn outage(demo: &Demo, server: &SimulatorHandle, provider: &Provider) {
         if elapsed(began) < OUTAGE.as_secs_f64() {
             continue;
         }
-        let Ok(view) = provider.observe().await else { return };
-        let fresh = view.agents().filter(|agent| agent.presence.freshness == Freshness::Fresh).count();
+        let fresh = fresh(provider).await;
         if fresh >= demo.agents {
             break;
         }

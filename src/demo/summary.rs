@@ -3,9 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use presence_simulator::Counters;
-
 use super::Demo;
+use super::stage::Figures;
 use crate::shutdown::Ending;
 
 /// The figures of the end.
@@ -16,9 +15,9 @@ pub(super) struct Summary<'a> {
     /// How many pairs of a queue and an agent there are.
     pub(super) pairs: usize,
     /// Counted before the orderly end.
-    pub(super) during: &'a Counters,
+    pub(super) during: &'a Figures,
     /// Counted behind it.
-    pub(super) after: &'a Counters,
+    pub(super) after: &'a Figures,
     /// True when the provider was connected to the server before the end.
     pub(super) connected: bool,
     /// How the orderly end went.
@@ -31,25 +30,24 @@ impl Summary<'_> {
     /// The summary as it is printed.
     pub(super) fn text(&self) -> String {
         let (demo, during, after) = (self.demo, self.during, self.after);
-        let requests = during.subscribes + during.refreshes + during.unsubscribes + during.notifies_sent;
-        // Every one of these requests has one answer.
-        let messages = 2 * requests;
+        let messages = during.messages;
         let separate = messages.saturating_mul(number(self.pairs)) / number(demo.agents).max(1);
         let rows = [
             ("agents", demo.agents.to_string(), String::new()),
             ("queues", demo.uccs.to_string(), String::new()),
             ("agents wanted, summed over the queues", self.pairs.to_string(), String::new()),
-            ("subscriptions on the wire", during.active_subscriptions.to_string(), self.why_fewer().to_owned()),
+            ("subscriptions on the wire", during.subscriptions.to_string(), self.why_fewer().to_owned()),
             (
                 "most subscriptions that one agent ever had at once",
                 during.most_for_one_agent.to_string(),
                 String::new(),
             ),
-            ("presence notifications received", during.notifies_sent.to_string(), String::new()),
+            ("presence notifications received", during.notifications.to_string(), String::new()),
             ("SIP messages for them, both directions", messages.to_string(), String::new()),
             ("the same if every queue subscribed by itself, about", separate.to_string(), String::new()),
-            ("most SUBSCRIBEs in any second", after.busiest_second().to_string(), format!("(limit {})", demo.rate)),
-            ("subscriptions left at the server after the end", after.active_subscriptions.to_string(), self.why_left()),
+            ("SUBSCRIBE messages", during.subscribes.to_string(), String::new()),
+            ("most agents asked for in any second", after.busiest_second.to_string(), format!("(limit {})", demo.rate)),
+            ("subscriptions left there after the end", after.subscriptions.to_string(), self.why_left()),
         ];
         let mut text = String::from("\n== Summary\n");
         for (name, value, note) in rows {
@@ -62,7 +60,7 @@ impl Summary<'_> {
 
     /// Why there are fewer subscriptions than agents.
     fn why_fewer(&self) -> &'static str {
-        if self.during.active_subscriptions >= self.demo.agents {
+        if self.during.subscriptions >= self.demo.agents {
             ""
         } else if self.connected {
             "(the end came before all were subscribed)"
@@ -73,7 +71,7 @@ impl Summary<'_> {
 
     /// Why subscriptions are left behind.
     fn why_left(&self) -> String {
-        if self.after.active_subscriptions == 0 {
+        if self.after.subscriptions == 0 {
             return String::new();
         }
         match self.ending {
@@ -95,17 +93,26 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
+    use crate::demo::DemoDialect;
 
     fn summary(live: usize, left: usize, connected: bool, ending: Ending) -> String {
-        let demo = Demo { agents: 20, uccs: 3, duration: None, seed: 1, rate: NonZeroU32::new(15).expect("not zero") };
-        let during = Counters {
-            subscribes: 20,
-            notifies_sent: 30,
-            active_subscriptions: live,
-            most_for_one_agent: 1,
-            ..Counters::default()
+        let demo = Demo {
+            agents: 20,
+            uccs: 3,
+            duration: None,
+            seed: 1,
+            rate: NonZeroU32::new(15).expect("not zero"),
+            dialect: DemoDialect::Simple,
         };
-        let after = Counters { active_subscriptions: left, ..Counters::default() };
+        let during = Figures {
+            subscribes: 20,
+            notifications: 30,
+            messages: 100,
+            subscriptions: live,
+            most_for_one_agent: 1,
+            ..Figures::default()
+        };
+        let after = Figures { subscriptions: left, ..Figures::default() };
         let grace = Duration::from_secs(10);
         Summary { demo: &demo, pairs: 40, during: &during, after: &after, connected, ending, grace }.text()
     }

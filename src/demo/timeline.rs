@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::DemoDialect;
+
 /// How long the lost server stays away.
 pub(super) const OUTAGE: Duration = Duration::from_secs(2);
 /// A lost connection is tried again this often in the demo.
@@ -10,15 +12,24 @@ pub(super) const PROBE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(6);
 /// The least pause between scenes, so that a person can follow.
 const SHORT_PAUSE: Duration = Duration::from_millis(500);
-/// How long it takes at most until an ended subscription is back.
+/// How long it takes at most until an ended subscription is back, or until the first of many is.
 const TERMINATION: Duration = Duration::from_millis(1500);
+
+/// How long the second scene takes at most.
+fn interruption(all: Duration, dialect: DemoDialect) -> Duration {
+    match dialect {
+        DemoDialect::Simple => TERMINATION,
+        // Everyone moves to the other endpoint.
+        DemoDialect::Skype => TERMINATION + all,
+    }
+}
 
 /// The scenes behind the first subscriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Timeline {
     /// The pause in front of every scene, and behind the last.
     pub(super) pause: Duration,
-    /// There is time for the server to end one subscription.
+    /// There is time for the second scene.
     pub(super) termination: bool,
     /// There is time for the server to go away, come back and get every subscription again.
     pub(super) outage: bool,
@@ -26,19 +37,20 @@ pub(super) struct Timeline {
 
 impl Timeline {
     /// What fits into `remaining` (none: no end is set), when subscribing to everything takes `all`.
-    pub(super) fn plan(remaining: Option<Duration>, all: Duration) -> Self {
+    pub(super) fn plan(remaining: Option<Duration>, all: Duration, dialect: DemoDialect) -> Self {
         let Some(remaining) = remaining else { return Self { pause: PAUSE, termination: true, outage: true } };
-        let both = TERMINATION + outage(all);
+        let first = interruption(all, dialect);
+        let both = first + outage(all);
         if let Some(spare) = remaining.checked_sub(both + 3 * SHORT_PAUSE) {
             return Self { pause: (SHORT_PAUSE + spare / 3).min(PAUSE), termination: true, outage: true };
         }
-        let termination = remaining >= TERMINATION + 2 * SHORT_PAUSE;
+        let termination = remaining >= first + 2 * SHORT_PAUSE;
         Self { pause: SHORT_PAUSE, termination, outage: false }
     }
 
     /// The shortest `--for` with every scene, in whole seconds.
-    pub(super) fn shortest(all: Duration) -> Duration {
-        let exact = all + Duration::from_millis(200) + TERMINATION + outage(all) + 3 * SHORT_PAUSE;
+    pub(super) fn shortest(all: Duration, dialect: DemoDialect) -> Duration {
+        let exact = all + Duration::from_millis(200) + interruption(all, dialect) + outage(all) + 3 * SHORT_PAUSE;
         Duration::from_secs(exact.as_secs() + 1)
     }
 }
@@ -56,10 +68,10 @@ mod tests {
 
     #[test]
     fn ten_seconds_hold_every_scene_of_the_default_demo() {
-        assert_eq!(Timeline::shortest(ALL), Duration::from_secs(10));
+        assert_eq!(Timeline::shortest(ALL, DemoDialect::Simple), Duration::from_secs(10));
         for seconds in 9..60 {
             let remaining = Duration::from_secs(seconds);
-            let plan = Timeline::plan(Some(remaining), ALL);
+            let plan = Timeline::plan(Some(remaining), ALL, DemoDialect::Simple);
             assert!(plan.termination && plan.outage, "{seconds}: {plan:?}");
             assert!(3 * plan.pause + TERMINATION + outage(ALL) <= remaining, "{seconds}: {plan:?}");
         }
@@ -67,18 +79,18 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_out() {
-        let plan = Timeline::plan(Some(Duration::from_secs(4)), ALL);
+        let plan = Timeline::plan(Some(Duration::from_secs(4)), ALL, DemoDialect::Simple);
         assert!(plan.termination && !plan.outage, "{plan:?}");
-        let plan = Timeline::plan(Some(Duration::from_secs(1)), ALL);
+        let plan = Timeline::plan(Some(Duration::from_secs(1)), ALL, DemoDialect::Simple);
         assert!(!plan.termination && !plan.outage, "{plan:?}");
-        let slow = Timeline::plan(Some(Duration::from_secs(20)), Duration::from_secs(60));
+        let slow = Timeline::plan(Some(Duration::from_secs(20)), Duration::from_secs(60), DemoDialect::Skype);
         assert!(slow.termination && !slow.outage, "{slow:?}");
     }
 
     #[test]
     fn without_an_end_there_is_time_for_everything() {
         assert_eq!(
-            Timeline::plan(None, Duration::from_secs(600)),
+            Timeline::plan(None, Duration::from_secs(600), DemoDialect::Skype),
             Timeline { pause: PAUSE, termination: true, outage: true }
         );
     }
