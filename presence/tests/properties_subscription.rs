@@ -16,9 +16,10 @@ proptest! {
     #[test]
     fn whatever_happens_the_invariants_hold_and_in_the_end_there_is_what_is_wanted(
         max_failures in 0..4_u32,
+        keeps in any::<bool>(),
         events in prop::collection::vec(event(), 1..120),
     ) {
-        let mut world = World::new(max_failures);
+        let mut world = World::new(max_failures, keeps);
         for event in events {
             world.step(event);
         }
@@ -27,15 +28,20 @@ proptest! {
 
     /// Endpoints may fail as often as they like: no agent pays for it.
     #[test]
-    fn failures_of_endpoints_never_count(events in prop::collection::vec(event(), 1..120)) {
-        let mut world = World::new(1);
+    fn failures_of_endpoints_never_count(
+        keeps in any::<bool>(),
+        events in prop::collection::vec(event(), 1..120),
+    ) {
+        let mut world = World::new(1, keeps);
         for event in events {
             let event = match event {
                 Event::Fail(which, _, retry_after) => Event::Fail(which, FailureKind::Endpoint, retry_after),
                 // Ending at once is a failure of the dialog, which is not what this is about.
                 Event::Accept(which, _) => Event::Accept(which, 3_600),
                 Event::Notify(which, availability, _) => Event::Notify(which, availability, None),
-                Event::Wait(_) | Event::Wanted | Event::Unwanted | Event::Up(_) | Event::Paused(_) | Event::Lost(_) | Event::Grant(_)
+                // So is an end that nobody asked for.
+                Event::EndByEndpoint(which) => Event::Fail(which, FailureKind::Endpoint, None),
+                Event::WantRefresh(_) | Event::Wait(_) | Event::Wanted | Event::Unwanted | Event::Up(_) | Event::Paused(_) | Event::Lost(_) | Event::Grant(_)
                 | Event::GrantCancelled(_) | Event::EndUnsubscribed(_) | Event::StaleAnswer(_)
                 | Event::WaitForDeadline | Event::Revive => event,
             };

@@ -27,6 +27,10 @@ pub(crate) enum Event {
     Accept(usize, u64),
     Notify(usize, i32, Option<u64>),
     Fail(usize, FailureKind, Option<u64>),
+    /// The endpoint wants the agent put on the wire again.
+    WantRefresh(usize),
+    /// The endpoint has ended a dialog by itself, or holds it no more.
+    EndByEndpoint(usize),
     EndUnsubscribed(usize),
     StaleAnswer(u32),
     Wait(u64),
@@ -58,6 +62,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(which, availability, expires)| Event::Notify(which, availability, expires)),
         4 => (0..3_usize, kind, prop::option::of(1..5_000_u64))
             .prop_map(|(which, kind, retry_after)| Event::Fail(which, kind, retry_after)),
+        3 => (0..3_usize).prop_map(Event::WantRefresh),
+        1 => (0..3_usize).prop_map(Event::EndByEndpoint),
         3 => (0..3_usize).prop_map(Event::EndUnsubscribed),
         1 => (0..12_u32).prop_map(Event::StaleAnswer),
         2 => (0..4_000_u64).prop_map(Event::Wait),
@@ -70,6 +76,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
 pub(crate) struct World {
     pub(crate) machine: Subscription,
     now: Instant,
+    /// The endpoints keep their dialogs alive themselves: agents join them, and are refreshed only when they are told to.
+    keeps: bool,
     wanted: bool,
     up: EndpointSet,
     /// Those of them where nothing new may be begun.
@@ -79,6 +87,10 @@ pub(crate) struct World {
     /// What the pool holds: by endpoint and number, every dialog that was asked for and not seen to end.
     dialogs: BTreeSet<(EndpointKind, Attempt)>,
     unsubscribed: Vec<Attempt>,
+    /// The dialog that was joined, since nothing else was asked of it.
+    kept: Option<Attempt>,
+    /// The dialog whose endpoint wants it refreshed and has not seen the refresh.
+    wants_refresh: Option<Attempt>,
     published: Option<Arc<Presence>>,
     sequence: u64,
     longest_asked: Duration,
@@ -92,7 +104,7 @@ pub(crate) fn start() -> Instant {
 }
 
 impl World {
-    pub(crate) fn new(max_failures: u32) -> Self {
+    pub(crate) fn new(max_failures: u32, keeps: bool) -> Self {
         let now = start();
         let retry = RetryPolicy::try_new(FIRST, MAX).expect("valid");
         let endpoints = EndpointKind::ALL.into_iter().collect();
@@ -101,6 +113,7 @@ impl World {
         Self {
             machine: Subscription::new(now, uri, policy, None),
             now,
+            keeps,
             wanted: false,
             up: EndpointSet::EMPTY,
             paused: EndpointSet::EMPTY,
@@ -108,6 +121,8 @@ impl World {
             cancelled: Vec::new(),
             dialogs: BTreeSet::new(),
             unsubscribed: Vec::new(),
+            kept: None,
+            wants_refresh: None,
             published: None,
             sequence: 0,
             longest_asked: Duration::ZERO,
@@ -138,6 +153,9 @@ impl World {
             Event::Lost(endpoint) => {
                 self.up.remove(endpoint);
                 self.paused.remove(endpoint);
+                for (_, attempt) in self.dialogs.clone().into_iter().filter(|&(via, _)| via == endpoint) {
+                    self.forget(attempt);
+                }
                 self.feed(SubscriptionInput::EndpointLost(endpoint));
             }
             Event::Grant(which) => {
@@ -152,17 +170,26 @@ impl World {
             }
             Event::Accept(which, expires) => {
                 if let Some((_, attempt)) = self.reachable(which) {
-                    self.feed(SubscriptionInput::Accepted { attempt, expires: Duration::from_secs(expires) });
+                    self.accept(attempt, Duration::from_secs(expires));
                 }
             }
             Event::Notify(which, availability, expires) => {
                 if let Some((_, attempt)) = self.reachable(which) {
                     let status = Some(Status::of(Availability::new(availability)));
-                    let expires = expires.map(Duration::from_secs);
+                    // An endpoint that keeps the dialog keeps its expiry to itself.
+                    let expires = expires.filter(|_| !self.keeps).map(Duration::from_secs);
                     self.feed(SubscriptionInput::Notified { attempt, status, expires });
                 }
             }
             Event::Fail(which, kind, retry_after) => self.fail(which, kind, retry_after),
+            Event::WantRefresh(which) => self.want_refresh(which),
+            Event::EndByEndpoint(which) => {
+                if let Some((via, attempt)) = self.reachable(which) {
+                    self.dialogs.remove(&(via, attempt));
+                    self.forget(attempt);
+                    self.feed(SubscriptionInput::Ended { attempt });
+                }
+            }
             Event::EndUnsubscribed(which) => {
                 if which < self.unsubscribed.len() {
                     let attempt = self.unsubscribed.remove(which);
@@ -174,6 +201,8 @@ impl World {
                 if !self.dialogs.iter().any(|&(_, known)| known == attempt) && !self.unsubscribed.contains(&attempt) {
                     let before = self.machine.view();
                     self.feed(SubscriptionInput::Accepted { attempt, expires: FIRST });
+                    self.feed(SubscriptionInput::Joined { attempt });
+                    self.feed(SubscriptionInput::RefreshWanted { attempt });
                     self.feed(SubscriptionInput::Notified { attempt, status: None, expires: None });
                     assert_eq!(self.machine.view(), before);
                 }
@@ -202,7 +231,7 @@ impl World {
             }
             let reachable: Vec<_> = self.dialogs.iter().copied().collect();
             for (_, attempt) in reachable {
-                self.feed(SubscriptionInput::Accepted { attempt, expires: Duration::from_secs(3_600) });
+                self.accept(attempt, Duration::from_secs(3_600));
                 let status = Some(Status::of(Availability::ONLINE));
                 self.feed(SubscriptionInput::Notified { attempt, status, expires: None });
             }
@@ -210,6 +239,7 @@ impl World {
                 self.feed(SubscriptionInput::Ended { attempt });
             }
             match self.machine.view().state {
+                SubscriptionState::Active if self.wants_refresh.is_some() => self.step(Event::WaitForDeadline),
                 SubscriptionState::Active | SubscriptionState::Idle
                     if self.tickets.is_empty() && self.unsubscribed.is_empty() =>
                 {
@@ -228,6 +258,7 @@ impl World {
         assert!(self.wanted || self.machine.is_settled());
         let freshness = if self.wanted { Freshness::Fresh } else { Freshness::Unknown };
         assert_eq!(self.machine.presence().freshness, freshness);
+        assert_eq!(self.wants_refresh, None, "the endpoint still waits for a refresh");
     }
 
     fn reachable(&self, which: usize) -> Option<(EndpointKind, Attempt)> {
@@ -240,6 +271,43 @@ impl World {
         assert_eq!(sent, 1, "a token that was not cancelled puts exactly one message on the wire");
     }
 
+    /// A 2xx, in the manner of these endpoints.
+    fn accept(&mut self, attempt: Attempt, expires: Duration) {
+        if !self.keeps {
+            self.feed(SubscriptionInput::Accepted { attempt, expires });
+            return;
+        }
+        self.wants_refresh = self.wants_refresh.filter(|&wanted| wanted != attempt);
+        self.feed(SubscriptionInput::Joined { attempt });
+        if self.is_active_on(attempt) {
+            self.kept = Some(attempt);
+            assert_eq!(self.machine.poll_timeout(), None, "who keeps the dialog watches its end too");
+        }
+    }
+
+    fn is_active_on(&self, attempt: Attempt) -> bool {
+        // The present dialog has the last number that was given.
+        self.machine.view().state == SubscriptionState::Active && self.machine.memory().attempt == attempt
+    }
+
+    fn want_refresh(&mut self, which: usize) {
+        let Some((via, attempt)) = self.reachable(which) else { return };
+        let is_served = self.kept == Some(attempt) && self.is_active_on(attempt);
+        self.feed(SubscriptionInput::RefreshWanted { attempt });
+        if is_served {
+            self.kept = None;
+            self.wants_refresh = Some(attempt);
+            let is_asked = self.tickets.values().any(|&class| class == TokenClass::Refresh);
+            assert_eq!(is_asked, self.may_begin(via), "a token is taken at once, unless the endpoint is paused");
+        }
+    }
+
+    /// Nothing is expected of this dialog any more.
+    fn forget(&mut self, attempt: Attempt) {
+        self.kept = self.kept.filter(|&kept| kept != attempt);
+        self.wants_refresh = self.wants_refresh.filter(|&wanted| wanted != attempt);
+    }
+
     fn fail(&mut self, which: usize, kind: FailureKind, retry_after: Option<u64>) {
         let Some((via, attempt)) = self.reachable(which) else { return };
         let retry_after = retry_after.map(Duration::from_secs);
@@ -249,7 +317,14 @@ impl World {
         }
         self.is_invariant |= kind == FailureKind::Invariant;
         let failure = Failure::new(kind, EndedBy::Peer, "test").with_retry_after(retry_after);
+        let was_kept = self.kept == Some(attempt) && self.is_active_on(attempt);
+        if was_kept || kind != FailureKind::Endpoint {
+            self.forget(attempt);
+        }
         self.feed(SubscriptionInput::Failed { attempt, failure });
+        if was_kept {
+            assert!(!self.is_active_on(attempt), "a membership that failed is left, whatever failed");
+        }
     }
 
     fn wait_until(&mut self, then: Instant) {
@@ -291,17 +366,21 @@ impl World {
                     sent += 1;
                     self.judge_subscribe(via);
                     self.dialogs.retain(|&(endpoint, _)| endpoint != via);
+                    (self.kept, self.wants_refresh) = (None, None);
                     self.dialogs.insert((via, attempt));
                 }
                 SubscriptionEffect::Refresh { via, attempt } => {
                     sent += 1;
                     assert!(self.may_begin(via), "refreshed through a lost endpoint");
                     assert!(self.dialogs.contains(&(via, attempt)), "refreshed what is not there");
+                    assert_ne!(self.kept, Some(attempt), "refreshed although the endpoint keeps it");
+                    self.forget(attempt);
                 }
                 SubscriptionEffect::Unsubscribe { via, attempt } => {
                     sent += 1;
                     assert!(self.up.contains(via), "ended through a lost endpoint");
                     self.dialogs.remove(&(via, attempt));
+                    self.forget(attempt);
                     self.unsubscribed.push(attempt);
                 }
                 SubscriptionEffect::Publish(change) => self.judge_change(&change),
