@@ -3,6 +3,7 @@
 mod endpoints;
 mod ends;
 mod failures;
+mod joined;
 mod life;
 mod races;
 
