@@ -38,6 +38,11 @@ const fn by_status(status: u16) -> FailureKind {
     }
 }
 
+/// What a status and a diagnosis mean that stand elsewhere than in an answer, such as in a resource list.
+pub(crate) fn failure_kind(status: u16, diagnosis: Option<u32>) -> FailureKind {
+    diagnosis.and_then(by_diagnosis).unwrap_or_else(|| by_status(status))
+}
+
 /// What the failure that this final answer tells of means (the product's failure table): its ms-diagnostics decide
 /// first, the status code second. For 3xx to 6xx; requests that can be repaired (401, 407, 423, 420) are the
 /// transaction's business before.
@@ -55,7 +60,7 @@ const fn by_status(status: u16) -> FailureKind {
 #[must_use]
 pub fn classify(status: u16, message: &Message) -> Failure {
     let diagnostics = message.ms_diagnostics();
-    let kind = diagnostics.and_then(|found| by_diagnosis(found.id)).unwrap_or_else(|| by_status(status));
+    let kind = failure_kind(status, diagnostics.map(|found| found.id));
     let phrase = if message.reason().is_empty() { reason_phrase(status) } else { message.reason() };
     let detail = match diagnostics {
         Some(found) => format!("{} (ms-diagnostics {})", found.reason.unwrap_or(phrase), found.id),

@@ -1,0 +1,159 @@
+//! What becomes of dialogs when the connection or the registration is gone, and when the endpoint goes.
+
+use std::time::Instant;
+
+use presence_core::{EndedBy, Failure, FailureKind};
+
+use super::SkypeSubscriber;
+use super::batch::Batch;
+use super::dialog::{DialogKey, Kind, Phase};
+use super::member::{Errand, Wish};
+use crate::subscriber::SubscriberEffect;
+
+/// Whether the server may still have our dialogs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// It may: they are ended when it can be reached again.
+    Remembers,
+    /// It has dropped them with the registration.
+    Forgot,
+}
+
+/// The endpoint is going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// Dialogs wait for an answer before they can be ended.
+    Settling {
+        /// When waiting ends.
+        until: Instant,
+    },
+    /// The last messages were sent.
+    Unregistering {
+        /// When waiting ends.
+        until: Instant,
+    },
+}
+
+impl SkypeSubscriber {
+    /// Nothing that was on its way will be answered. What stood stands until the pool can be told.
+    pub(super) fn abandon(&mut self, now: Instant, server: Server, failure: &Failure) {
+        let failure = Failure { kind: FailureKind::Endpoint, ..failure.clone() };
+        for key in self.members.keys() {
+            let Some(member) = self.members.get(key) else { continue };
+            if member.errand == Errand::None && member.wish == Wish::Keep {
+                if let Some(member) = self.take_out(key) {
+                    self.orphaned.insert(member.uri.clone(), member.attempt);
+                }
+            } else {
+                self.fail(key, &failure);
+            }
+        }
+        for key in self.dialogs.keys() {
+            let Some(dialog) = self.dialogs.get_mut(key) else { continue };
+            dialog.exchange = None;
+            let known = matches!(dialog.phase, Phase::Live | Phase::Orphaned) && dialog.remote_tag.is_some();
+            let over = dialog.expires_at.is_some_and(|at| at <= now) || matches!(dialog.kind, Kind::Poll(_));
+            if server == Server::Remembers && known && !over {
+                // A notifier that crashed may count anew.
+                dialog.remote_cseq = None;
+                if dialog.phase == Phase::Live {
+                    self.dialogs.enter(key, Phase::Orphaned, "nobody can be told");
+                    self.orphans.push(key);
+                }
+                self.dialogs.rearm(key);
+            } else {
+                self.orphans.retain(|orphan| *orphan != key);
+                self.dialogs.remove(key);
+            }
+        }
+        self.batches.iter_mut().for_each(Batch::reset);
+        self.flush_at = None;
+        self.waits_for_orphans = true;
+    }
+
+    /// The pool can be told now: every orphaned dialog is ended by one message, before anything new begins.
+    pub(super) fn end_orphans(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.orphans) {
+            self.close(now, key, "it outlived its connection");
+            self.dialogs.rearm(key);
+        }
+        for (uri, attempt) in std::mem::take(&mut self.orphaned) {
+            self.effects.push_back(SubscriberEffect::Ended { uri, attempt });
+        }
+        self.waits_for_orphans = false;
+        if !self.singles.is_empty() || self.batches.iter().any(Batch::waits) {
+            self.arm_flush(now);
+        }
+    }
+
+    /// Every dialog is ended, then the registration.
+    pub(super) fn depart(&mut self, now: Instant) {
+        if self.departure.is_some() {
+            return;
+        }
+        for key in self.members.keys() {
+            self.end(key);
+        }
+        for (uri, attempt) in std::mem::take(&mut self.orphaned) {
+            self.effects.push_back(SubscriberEffect::Ended { uri, attempt });
+        }
+        self.orphans.clear();
+        self.batches.iter_mut().for_each(Batch::forget_waiting);
+        self.flush_at = None;
+        for key in self.dialogs.keys() {
+            if self.dialogs.get(key).is_some_and(|dialog| dialog.phase == Phase::Orphaned) {
+                self.forget(key);
+            } else {
+                self.close(now, key, "the endpoint goes");
+                self.dialogs.rearm(key);
+            }
+        }
+        self.departure = Some(Departure::Settling { until: now + self.config.timers.t1.saturating_mul(2) });
+        self.proceed(now);
+    }
+
+    /// The next step of going, if it is due.
+    pub(super) fn proceed(&mut self, now: Instant) {
+        if let Some(Departure::Settling { until }) = self.departure {
+            let unsettled = |key: &DialogKey| {
+                self.dialogs.get(*key).is_some_and(|dialog| dialog.unwanted && dialog.awaits_answer())
+            };
+            if until > now && self.dialogs.keys().iter().any(unsettled) {
+                return;
+            }
+            let until = now + self.config.timers.t1.saturating_mul(4);
+            self.departure = Some(Departure::Unregistering { until });
+            self.registration.unregister(now);
+            self.drain_registration(now);
+        }
+        if let Some(Departure::Unregistering { until }) = self.departure {
+            let answered = |key: &DialogKey| self.dialogs.get(*key).is_some_and(|dialog| dialog.awaits_answer());
+            if until <= now || (self.unregistered && !self.dialogs.keys().iter().any(answered)) {
+                self.left();
+            }
+        }
+    }
+
+    /// Nothing is left to wait for.
+    pub(super) fn left(&mut self) {
+        if self.departure.take().is_none() {
+            return;
+        }
+        self.unregistered = false;
+        for key in self.dialogs.keys() {
+            self.forget(key);
+        }
+        self.effects.push_back(SubscriberEffect::Left);
+    }
+
+    /// What the endpoint fails with when its connection is gone.
+    pub(super) fn connection_lost() -> Failure {
+        Failure::new(FailureKind::Endpoint, EndedBy::Network, "the connection was lost")
+    }
+
+    pub(super) fn departure_at(&self) -> Option<Instant> {
+        self.departure.map(|departure| match departure {
+            Departure::Settling { until } | Departure::Unregistering { until } => until,
+        })
+    }
+}
