@@ -11,6 +11,7 @@ use presence_core::AgentUri;
 use crate::demo::DemoDialect;
 use crate::exit::Exit;
 use crate::logging::LogOptions;
+use crate::this_computer;
 
 /// Where Config.xml lies unless the command line says otherwise: where the original product keeps it on Windows, and
 /// in `/etc` elsewhere.
@@ -55,6 +56,22 @@ pub enum Command {
     #[command(after_long_help = RUN_EXAMPLES)]
     Run(RunArguments),
 
+    /// Print the commands that make the configured identity known to a Skype for Business pool
+    ///
+    /// The PowerShell of the pool's administrator, the rule of the firewall and the request of the certificate, filled
+    /// with the values of the file. Each value is listed with the place that it was taken from; what cannot be known is
+    /// a placeholder in angle brackets, and these are listed at the end. Nothing is carried out.
+    #[command(after_long_help = PROVISION_EXAMPLES)]
+    Provision(ProvisionArguments),
+
+    /// Check step by step everything between this computer and a subscription that works
+    ///
+    /// The file, the names, our listener, our certificate, the servers of the pool, the registration, and one test
+    /// subscription. Each step says what was found, and what to do where it failed. It ends what it began. Exit code 0
+    /// when no step failed, 1 when one did, 78 when the file cannot be used.
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArguments),
+
     /// Watch the provider at work against a simulated presence server, all in this process
     ///
     /// Needs no configuration and no network but loopback. The server really speaks SIP over TCP; it ends one
@@ -90,6 +107,18 @@ Examples:
   presence-provider simulate --make-certificates ./certificates
   presence-provider simulate --config simulation.toml --seed 7
   echo 'kill-connections for 20s' | nc 127.0.0.1 5066";
+
+const PROVISION_EXAMPLES: &str = "\
+Examples:
+  presence-provider provision
+  presence-provider provision --trusted-pool trustpool.example.com --site Amsterdam > provision.ps1
+  presence-provider provision --json | jq -r '.steps[].commands[].command'";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  presence-provider doctor
+  presence-provider doctor --agent sip:user1@example.com
+  presence-provider doctor --config ./Config.xml --json | jq '.steps[] | select(.result == \"fail\")'";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -142,6 +171,58 @@ pub struct ExplainArguments {
     /// Which file holds the rules.
     #[command(flatten)]
     pub file: ConfigArgument,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `provision`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ProvisionArguments {
+    /// Which file has the values.
+    #[command(flatten)]
+    pub file: ConfigArgument,
+
+    /// The trusted application pool; without it the certificate's subject says it
+    #[arg(long, value_name = "FQDN", value_parser = full_name)]
+    pub trusted_pool: Option<String>,
+
+    /// This computer; without it the system says it
+    #[arg(long, value_name = "FQDN", value_parser = full_name)]
+    pub computer: Option<String>,
+
+    /// The site of the topology that the trusted application pool belongs to
+    #[arg(long, value_name = "NAME")]
+    pub site: Option<String>,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn full_name(text: &str) -> Result<String, &'static str> {
+    if this_computer::is_fully_qualified(text) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("write a name with its domain, such as trustpool.example.com")
+    }
+}
+
+/// The arguments of `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct DoctorArguments {
+    /// Which file to check with.
+    #[command(flatten)]
+    pub file: ConfigArgument,
+
+    /// The agent of the test subscription; without it the first agent of the queues that the pool serves
+    #[arg(long, value_name = "URI")]
+    pub agent: Option<AgentUri>,
+
+    /// Register and subscribe even while something listens on our port: a running provider loses its registration
+    #[arg(long)]
+    pub force: bool,
 
     /// Print one JSON object instead of text
     #[arg(long)]

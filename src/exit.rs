@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: done as asked. `check` found no error (warnings are allowed), a signal ended the service in an orderly way.
     Ok = 0,
-    /// 1: the question has been answered, and the answer is no: `explain` found no source for the URI.
+    /// 1: the question has been answered, and the answer is no: `explain` found no source for the URI, a step of `doctor` failed.
     No = 1,
     /// 64: the command line is wrong.
     Usage = 64,
@@ -38,7 +38,7 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "done as asked",
-            Self::No => "explain: no source serves the URI",
+            Self::No => "explain: no source serves the URI; doctor: a step failed",
             Self::Usage => "the command line is wrong",
             Self::Internal => "a fault of this program",
             Self::CannotCreate => "a log file cannot be created",

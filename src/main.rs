@@ -8,7 +8,7 @@ use clap::Parser;
 use presence_provider::answer::Answer;
 use presence_provider::args::{Arguments, Command};
 use presence_provider::exit::Exit;
-use presence_provider::{check, explain, start};
+use presence_provider::{check, doctor, explain, provision, simulate, start};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -32,7 +32,10 @@ fn answer(arguments: &Arguments, color: bool) -> Answer {
     match &arguments.command {
         Command::Check(arguments) => check::check(arguments, color),
         Command::Explain(arguments) => explain::explain(arguments, color),
+        Command::Provision(arguments) => provision::provision(arguments, color),
+        Command::Doctor(arguments) => doctor::doctor(arguments, color),
         Command::Run(arguments) => start::run(arguments, color),
         Command::Demo(arguments) => start::demo(arguments),
+        Command::Simulate(arguments) => simulate::simulate(arguments),
     }
 }
