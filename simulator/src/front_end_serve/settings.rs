@@ -42,7 +42,7 @@ pub enum Pem {
 }
 
 /// The certificates of a simulated front end. Every pool shows the same one, so it must name them all.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrontEndTls {
     /// The certificate with its chain, the end entity first. Shown in both directions.
     pub certificate: Pem,

@@ -1,0 +1,224 @@
+//! What happened, in lines for the terminal: the first of a kind at once, what follows in the next seconds in one line.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use presence_simulator::{Exchange, FrontEndEvent};
+
+/// So long repetitions of a line are gathered.
+const GATHER: Duration = Duration::from_secs(5);
+/// More kinds than these are not told apart at a time.
+const MOST_KINDS: usize = 200;
+
+/// Turns events into lines, and says nothing twice within a few seconds.
+#[derive(Debug, Default)]
+pub(super) struct Follow {
+    pools: Vec<String>,
+    repeated: BTreeMap<String, Repeated>,
+}
+
+#[derive(Debug)]
+struct Repeated {
+    until: Instant,
+    times: usize,
+    subscribe: usize,
+    unsubscribe: usize,
+}
+
+impl Follow {
+    /// For pools with these names.
+    pub(super) fn new(pools: Vec<String>) -> Self {
+        Self { pools, repeated: BTreeMap::new() }
+    }
+
+    /// The line for an event, unless one like it was told a moment ago.
+    pub(super) fn event(&mut self, now: Instant, event: &FrontEndEvent) -> Option<String> {
+        match event {
+            FrontEndEvent::Connected { pool, peer } => {
+                self.first(now, &format!("connections to {}", self.pool(*pool)), &Exchange::default())?;
+                Some(format!("{peer} connects to {}", self.pool(*pool)))
+            }
+            FrontEndEvent::Refused { pool, peer, why } => {
+                self.first(now, &format!("TLS handshakes failed: {why}"), &Exchange::default())?;
+                Some(format!("TLS handshake of {peer} with {} failed: {}", self.pool(*pool), hint(why)))
+            }
+            FrontEndEvent::Closed { peer } => {
+                self.first(now, "connections closed", &Exchange::default())?;
+                Some(format!("the connection with {peer} is closed"))
+            }
+            FrontEndEvent::Dialled { target } => {
+                self.first(now, &format!("connections to {target} opened"), &Exchange::default())?;
+                Some(format!("connected to the application at {target}"))
+            }
+            FrontEndEvent::NotDialled { target, why } => {
+                self.first(now, &format!("connections to {target} failed"), &Exchange::default())?;
+                Some(format!("cannot connect to the application at {target}: {}", hint(why)))
+            }
+            FrontEndEvent::Command { line, answer } => Some(format!("control: {line} -> {answer}")),
+            FrontEndEvent::Answered(exchange) => self.exchange(now, exchange),
+        }
+    }
+
+    /// What was gathered long enough.
+    pub(super) fn gathered(&mut self, now: Instant) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.repeated.retain(|kind, repeated| {
+            let waits = repeated.until > now;
+            if !waits && repeated.times > 0 {
+                lines.push(repeated.line(kind));
+            }
+            waits
+        });
+        lines
+    }
+
+    fn exchange(&mut self, now: Instant, exchange: &Exchange) -> Option<String> {
+        let Exchange { method, from, status, .. } = exchange;
+        if *status >= 300 {
+            let diagnostics = exchange.diagnostics.as_deref().map(|text| format!(" ({text})")).unwrap_or_default();
+            let line = format!("{method} of {from} is refused: {status} {}{diagnostics}", exchange.reason);
+            self.first(now, &line, exchange)?;
+            return Some(line);
+        }
+        let presence = exchange.event.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("presence");
+        let over = exchange.expires == Some(Duration::ZERO);
+        let agents = counted(exchange.subscribe, "agent");
+        let (kind, line) = match (method.as_str(), presence, exchange.in_dialog, over) {
+            ("REGISTER", _, _, true) => ("unregisters", format!("{from} is no longer registered")),
+            ("REGISTER", ..) => ("registers", format!("{from} is registered{}", lifetime(exchange))),
+            ("SUBSCRIBE", true, false, true) => ("asks once", format!("{from} asks once for {agents}")),
+            ("SUBSCRIBE", true, false, false) if exchange.subscribe == 0 => {
+                ("begins dialogs for one agent", format!("{from} begins a dialog for one agent{}", lifetime(exchange)))
+            }
+            ("SUBSCRIBE", true, false, false) => {
+                ("begins dialogs", format!("{from} begins a presence dialog with {agents}{}", lifetime(exchange)))
+            }
+            ("SUBSCRIBE", true, true, true) => ("ends dialogs", format!("{from} ends a presence dialog")),
+            ("SUBSCRIBE", true, true, false) => (
+                "in its dialog",
+                format!("{from} in its dialog: {}", changes(exchange.subscribe, exchange.unsubscribe)),
+            ),
+            ("SUBSCRIBE", ..) => ("other subscriptions", format!("{from} subscribes to {}", exchange.event)),
+            ("OPTIONS", ..) => ("OPTIONS", format!("{from} asks for a sign of life (OPTIONS)")),
+            _ => ("other requests", format!("{method} of {from}: {status}")),
+        };
+        self.first(now, &format!("{from} {kind}"), exchange)?;
+        Some(line)
+    }
+
+    /// `Some` for the first of a kind; the others are counted.
+    fn first(&mut self, now: Instant, kind: &str, exchange: &Exchange) -> Option<()> {
+        if let Some(repeated) = self.repeated.get_mut(kind) {
+            repeated.times += 1;
+            repeated.subscribe += exchange.subscribe;
+            repeated.unsubscribe += exchange.unsubscribe;
+            return None;
+        }
+        if self.repeated.len() < MOST_KINDS {
+            let fresh = Repeated { until: now + GATHER, times: 0, subscribe: 0, unsubscribe: 0 };
+            self.repeated.insert(kind.to_owned(), fresh);
+        }
+        Some(())
+    }
+
+    fn pool(&self, pool: usize) -> &str {
+        self.pools.get(pool).map_or("a pool", String::as_str)
+    }
+}
+
+impl Repeated {
+    fn line(&self, kind: &str) -> String {
+        let agents = match (self.subscribe, self.unsubscribe) {
+            (0, 0) => String::new(),
+            (subscribe, unsubscribe) => format!(" ({})", changes(subscribe, unsubscribe)),
+        };
+        format!("{kind}: {} more{agents}", self.times)
+    }
+}
+
+fn changes(subscribe: usize, unsubscribe: usize) -> String {
+    match (subscribe, unsubscribe) {
+        (0, 0) => "nothing but a longer life".to_owned(),
+        (subscribe, 0) => format!("asks for {}", counted(subscribe, "agent")),
+        (0, unsubscribe) => format!("gives back {}", counted(unsubscribe, "agent")),
+        (subscribe, unsubscribe) => format!("asks for {}, gives back {unsubscribe}", counted(subscribe, "agent")),
+    }
+}
+
+fn lifetime(exchange: &Exchange) -> String {
+    exchange.lifetime.map(|time| format!(" for {} s", time.as_secs())).unwrap_or_default()
+}
+
+/// `1 agent`, `20 agents`.
+pub(super) fn counted(count: usize, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What a TLS failure means for whoever writes the other side.
+fn hint(why: &str) -> String {
+    let means = [
+        ("peer sent no certificates", "it must show the application's certificate"),
+        ("UnknownIssuer", "its certificate is not signed by an authority that this side trusts"),
+        ("UnknownCA", "it does not trust the authority that signed the pool's certificate"),
+        ("unknown certificate authority", "it does not trust the authority that signed the pool's certificate"),
+        ("BadCertificate", "it does not accept the pool's certificate, perhaps because of its name"),
+        ("received corrupt message", "it does not speak TLS"),
+        ("NotValidForName", "its certificate does not have the name of the host that was dialled"),
+    ];
+    match means.iter().find(|(text, _)| why.contains(text)) {
+        Some((_, means)) => format!("{why} ({means})"),
+        None => why.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscribe(in_dialog: bool, agents: usize) -> FrontEndEvent {
+        FrontEndEvent::Answered(Exchange {
+            method: "SUBSCRIBE".into(),
+            from: "sip:app@demo.example".into(),
+            event: "presence".into(),
+            in_dialog,
+            subscribe: agents,
+            status: 200,
+            lifetime: (!in_dialog).then_some(Duration::from_secs(28_800)),
+            ..Exchange::default()
+        })
+    }
+
+    #[test]
+    fn the_first_of_a_kind_is_told_at_once_and_the_others_in_one_line() {
+        let start = presence_actors::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut follow = Follow::new(vec!["pool01.demo.example".into()]);
+        let begin = follow.event(at(0), &subscribe(false, 15)).expect("told");
+        assert_eq!(begin, "sip:app@demo.example begins a presence dialog with 15 agents for 28800 s");
+        let told: Vec<_> = (1..=4).filter_map(|second| follow.event(at(second), &subscribe(true, 15))).collect();
+        assert_eq!(told, ["sip:app@demo.example in its dialog: asks for 15 agents"]);
+        assert_eq!(follow.gathered(at(5)), Vec::<String>::new(), "the dialog was begun once");
+        assert_eq!(follow.gathered(at(6)), ["sip:app@demo.example in its dialog: 3 more (asks for 45 agents)"]);
+        assert!(follow.event(at(7), &subscribe(true, 1)).is_some(), "told anew");
+    }
+
+    #[test]
+    fn a_refusal_says_why_and_a_handshake_what_to_do() {
+        let mut follow = Follow::new(vec!["pool01.demo.example".into()]);
+        let now = presence_actors::now();
+        let refused = FrontEndEvent::Answered(Exchange {
+            method: "SUBSCRIBE".into(),
+            from: "sip:app@demo.example".into(),
+            status: 400,
+            reason: "Bad Request".into(),
+            diagnostics: Some("4010;reason=\"epid\"".into()),
+            ..Exchange::default()
+        });
+        let line = follow.event(now, &refused).expect("told");
+        assert_eq!(line, "SUBSCRIBE of sip:app@demo.example is refused: 400 Bad Request (4010;reason=\"epid\")");
+        let peer = "127.0.0.1:4000".parse().expect("an address");
+        let why = "peer sent no certificates".to_owned();
+        let line = follow.event(now, &FrontEndEvent::Refused { pool: 0, peer, why }).expect("told");
+        assert!(line.ends_with("(it must show the application's certificate)"), "{line}");
+    }
+}
