@@ -18,8 +18,11 @@ fn uri(text: &str) -> AgentUri {
     AgentUri::parse(text).unwrap()
 }
 
+/// Depth, namespace, name, attributes.
+type Element = (usize, String, String, Vec<(String, String)>);
+
 /// Every element as its depth, namespace, name and attributes in order; texts must be blank.
-fn elements(text: &str) -> Vec<(usize, String, String, Vec<(String, String)>)> {
+fn elements(text: &str) -> Vec<Element> {
     let mut reader = NsReader::from_str(text);
     reader.config_mut().expand_empty_elements = true;
     let (mut depth, mut found) = (0, Vec::new());
@@ -94,7 +97,7 @@ fn uris_are_escaped() {
     let own = uri("sip:o'neil&co@d.com");
     let body = write_batch_subscribe(
         &own,
-        &[BatchAction { name: BatchActionName::Subscribe, id: 1, resources: &[own.clone()] }],
+        &[BatchAction { name: BatchActionName::Subscribe, id: 1, resources: std::slice::from_ref(&own) }],
     );
     let text = std::str::from_utf8(&body).unwrap();
     assert!(text.contains("o&apos;neil&amp;co@d.com\"/>"), "{text}");
