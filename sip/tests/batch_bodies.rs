@@ -74,6 +74,17 @@ fn the_batch_agrees_with_the_published_one_element_by_element() {
 }
 
 #[test]
+fn a_batch_asks_for_services_and_state_and_sends_no_context() {
+    let action = BatchAction { name: BatchActionName::Subscribe, id: 7, resources: &[uri("sip:a@d.com")] };
+    let expected = "<batchSub xmlns=\"http://schemas.microsoft.com/2006/01/sip/batch-subscribe\" uri=\"sip:app@d.com\" \
+        name=\"\"><action name=\"subscribe\" id=\"7\"><adhocList><resource uri=\"sip:a@d.com\"/></adhocList>\
+        <categoryList xmlns=\"http://schemas.microsoft.com/2006/09/sip/categorylist\"><category name=\"services\"/>\
+        <category name=\"state\"/></categoryList></action></batchSub>";
+    let body = write_batch_subscribe(&uri("sip:app@d.com"), &[action]);
+    assert_eq!(std::str::from_utf8(&body), Ok(expected));
+}
+
+#[test]
 fn a_batch_adds_and_removes_in_one_body_and_leaves_out_empty_actions() {
     let (come, go) = ([uri("sip:a@d.com")], [uri("sip:b@d.com"), uri("tel:+31612345678")]);
     let body = write_batch_subscribe(
