@@ -159,7 +159,7 @@ fn refuse(words: &mut Words<'_>) -> Result<RefuseRule, Wrong> {
         if words.took("retry-after") {
             rule.retry_after = Some(words.duration("a time")?);
         } else if words.took("times") {
-            rule.times = Some(words.number("a number")?);
+            rule.times = Some(words.number::<std::num::NonZeroU32>("a number above 0")?.get());
         } else if words.took("agent") {
             rule.agent = Some(words.uri("agent")?);
         } else if words.took("diagnostics") {
