@@ -1,4 +1,4 @@
-//! What documents say: presence information in the bodies of NOTIFY requests.
+//! What documents say: presence in the bodies of NOTIFY requests and of their answers, and the body that asks for it.
 
 mod batch_subscribe;
 mod categories;
