@@ -123,10 +123,46 @@ async fn skype_for_business_is_found_by_its_service_and_never_outside_of_its_dom
 }
 
 #[tokio::test]
-async fn without_a_service_the_well_known_names_are_tried_in_their_order() {
-    let (resolver, asked) = name_server(vec![Entry::Host("sip.domain.com", [192, 0, 2, 9])]).await;
+async fn a_service_that_leads_only_out_of_the_domain_is_no_service() {
+    let (resolver, _) = name_server(vec![
+        Entry::Service("_sipinternaltls._tcp.domain.com", 0, 0, 5061, "pool.evil.example."),
+        Entry::Service("_sip._tls.domain.com", 0, 0, 443, "domain.com.evil.example."),
+        Entry::Host("pool.evil.example", [198, 51, 100, 1]),
+        Entry::Host("domain.com.evil.example", [198, 51, 100, 2]),
+    ])
+    .await;
     let found = find(&resolver, "domain.com", None, TransportKind::Tls, Convention::SkypeForBusiness).await;
-    assert_eq!(found, Ok(vec![server("192.0.2.9:5061", "sip.domain.com")]));
+    assert!(matches!(found, Err(DiscoveryError::NotFound { .. })), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_internal_service_comes_before_the_external_one() {
+    let (resolver, _) = name_server(vec![
+        Entry::Service("_sip._tls.domain.com", 0, 0, 443, "edge.domain.com."),
+        Entry::Service("_sipinternaltls._tcp.domain.com", 0, 0, 5061, "pool.domain.com."),
+        Entry::Host("edge.domain.com", [192, 0, 2, 2]),
+        Entry::Host("pool.domain.com", [192, 0, 2, 1]),
+    ])
+    .await;
+    let found = find(&resolver, "domain.com", None, TransportKind::Tls, Convention::SkypeForBusiness).await;
+    assert_eq!(found, Ok(vec![server("192.0.2.1:5061", "pool.domain.com")]));
+}
+
+#[tokio::test]
+async fn without_a_service_the_well_known_names_are_tried_in_their_order_first_at_5061_then_at_443() {
+    let (resolver, asked) = name_server(vec![
+        Entry::Host("sipexternal.domain.com", [192, 0, 2, 8]),
+        Entry::Host("sip.domain.com", [192, 0, 2, 9]),
+    ])
+    .await;
+    let found = find(&resolver, "domain.com", None, TransportKind::Tls, Convention::SkypeForBusiness).await;
+    let expected = [
+        ("192.0.2.9:5061", "sip.domain.com"),
+        ("192.0.2.8:5061", "sipexternal.domain.com"),
+        ("192.0.2.9:443", "sip.domain.com"),
+        ("192.0.2.8:443", "sipexternal.domain.com"),
+    ];
+    assert_eq!(found, Ok(expected.map(|(address, name)| server(address, name)).to_vec()));
     let mut asked = asked.lock().unwrap().clone();
     asked.dedup();
     assert_eq!(asked[..2], ["_sipinternaltls._tcp.domain.com.", "_sip._tls.domain.com."]);

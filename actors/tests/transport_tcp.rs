@@ -3,13 +3,14 @@
 
 mod transport_support;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use presence_actors::transport::{SendError, Server, Transport, TransportEvent};
 use presence_sip::{FlowId, Frame, TransportKind};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use transport_support::{
     Events, accept, loopback, malformed, notify, pool, read_to_end, read_until, recorder, settings,
 };
@@ -282,8 +283,38 @@ async fn a_server_that_accepts_and_says_nothing_is_tried_last_until_it_speaks() 
 }
 
 #[actix::test]
+async fn a_server_that_refused_is_passed_over_for_ten_minutes_while_another_is_left() {
+    let (closed, refusing) = pool().await;
+    drop(closed);
+    let (talking, talking_address) = pool().await;
+    let mut settings = settings(TransportKind::Tcp, refusing);
+    settings.servers.push(Server { address: talking_address, name: "second.example.test".to_owned() });
+    let (recipient, mut events) = recorder();
+    let transport = Transport::start(settings.clone(), recipient);
+    let mut number = 0;
+    let mut reach = async |listener: &TcpListener, address: SocketAddr| {
+        number += 1;
+        transport.connect(number);
+        let mut stream = accept(listener).await;
+        assert_eq!(events.connected(number).await.1, address, "connection {number}");
+        stream.write_all(&notify(1, 0)).await.unwrap();
+        events.message().await;
+    };
+    reach(&talking, talking_address).await;
+    let back = TcpListener::bind(refusing).await.unwrap();
+    reach(&talking, talking_address).await;
+    // The pool's list is looked up anew before every attempt; that changes nothing.
+    transport.set_servers(settings.servers);
+    reach(&talking, talking_address).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(600)).await;
+    tokio::time::resume();
+    reach(&back, refusing).await;
+}
+
+#[actix::test]
 async fn over_ipv6_it_is_the_same() {
-    let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else {
+    let Ok(listener) = TcpListener::bind("[::1]:0").await else {
         println!("SKIPPED: this machine has no IPv6 loopback");
         return;
     };

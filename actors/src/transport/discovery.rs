@@ -127,8 +127,9 @@ impl Resolver {
 impl Resolver {
     /// The servers of a pool in the order in which they are to be dialled; at least one.
     ///
-    /// The first of the documented names that exists decides. A name server that fails for one name does not keep the
-    /// next one from being asked. The name that a server's certificate must carry is
+    /// The first service that exists decides. Without one it is all of the documented hosts and ports, in their order, as
+    /// only dialling tells at which of them somebody listens. A name server that fails for one name does not keep the next
+    /// one from being asked. The name that a server's certificate must carry is
     /// - the pool's own name, also when an SRV record led to the server (RFC 3263 section 4.1, RFC 5922 section 7.1);
     /// - by the convention of Skype for Business the name that the SRV record gives, as its front ends do not carry the
     ///   name of the user's domain. A record that leads out of the domain is not followed (ms-diagnostics 1009).
@@ -145,7 +146,9 @@ impl Resolver {
     ) -> Result<Vec<Server>, DiscoveryError> {
         let mut tried = Vec::new();
         let mut failed = None;
+        let mut hosts = Vec::new();
         for question in discovery::questions(host, port, kind, convention) {
+            let is_service = matches!(question, Question::Service(_));
             let (asked, answer) = match question {
                 Question::Address(server) => {
                     let answer = self.reachable(std::slice::from_ref(&server), None).await;
@@ -166,13 +169,16 @@ impl Resolver {
                 }
             };
             match answer {
-                Ok(servers) if !servers.is_empty() => return Ok(servers),
-                Ok(_) => {}
+                Ok(servers) if is_service && !servers.is_empty() => return Ok(servers),
+                Ok(servers) => hosts.extend(servers),
                 Err(why) => failed = failed.or(Some(why)),
             }
             if !tried.contains(&asked) {
                 tried.push(asked);
             }
+        }
+        if !hosts.is_empty() {
+            return Ok(hosts);
         }
         Err(failed.unwrap_or_else(|| DiscoveryError::NotFound { domain: host.to_owned(), tried }))
     }

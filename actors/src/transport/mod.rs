@@ -16,10 +16,12 @@ mod codec;
 mod connection;
 mod discovery;
 pub mod memory;
+mod own_certificate;
 mod patience;
 mod settings;
 mod stream;
 mod tls;
+mod tls_words;
 mod udp;
 mod verifier;
 
@@ -132,6 +134,8 @@ struct Shared {
     admission: Arc<Admission>,
     /// Connections that were turned away or whose TLS handshake failed.
     refusals: Rarely,
+    /// TLS connections to the pool for which it did not want our certificate.
+    not_mutual: Rarely,
     token: CancellationToken,
 }
 
@@ -182,6 +186,7 @@ impl Transport {
             servers: Mutex::new(settings.servers.clone()),
             unreachable: Mutex::new(Unreachable::new()),
             refusals: Rarely::default(),
+            not_mutual: Rarely::default(),
             flows: Mutex::default(),
             next_flow: AtomicU64::new(FlowId::PRIMARY.0 + 1),
             primary: Mutex::default(),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::patience::OpenedBy;
-use super::tls::explain;
+use super::tls_words::{in_words, in_words_of_the_handshake, not_mutual};
 use super::{ActorGone, Network, Server, Shared, TransportEvent, memory, network_failure};
 
 /// The pause after a failed accept, which mostly means that the process has no file descriptor left.
@@ -90,14 +90,21 @@ async fn reach(shared: &Shared, server: &Server) -> Result<Dialled, String> {
     let Some(identity) = &shared.settings.tls else {
         return Err("TLS needs TrustedCertificates: no certificate of the pool could be checked".to_owned());
     };
-    let (connector, server_name) = identity.connector(name).map_err(|error| error.to_string())?;
+    let (connector, server_name, own) = identity.connector(name).map_err(|error| error.to_string())?;
     let label = name.clone();
     let expected = identity.accepted_names([name.as_str()]);
-    let words: Words = Arc::new(move |error| in_words(error, &label, &expected));
     match timeout(limits.handshake, connector.connect(server_name, stream)).await {
         Err(_) => Err(format!("TLS with {name} ({address}): not done within {:?}", limits.handshake)),
-        Ok(Err(error)) => Err(words(&error)),
-        Ok(Ok(stream)) => Ok(Dialled { stream: Box::new(stream), local, peer, words }),
+        Ok(Err(error)) => Err(in_words_of_the_handshake(&error, &label, &expected)),
+        Ok(Ok(stream)) => {
+            if own.was_not_wanted()
+                && let Some(times) = shared.not_mutual.count()
+            {
+                tracing::warn!(%address, times, "{}", not_mutual(name));
+            }
+            let words: Words = Arc::new(move |error| in_words(error, &label, &expected));
+            Ok(Dialled { stream: Box::new(stream), local, peer, words })
+        }
     }
 }
 
@@ -193,16 +200,16 @@ where
             None => (Box::new(stream), Arc::new(plain)),
             Some(acceptor) => {
                 let expected = accepted_names(&shared);
-                let words: Words = Arc::new(move |error| in_words(error, &peer.to_string(), &expected));
+                let label = peer.to_string();
                 let handshake = timeout(shared.settings.connections.handshake, acceptor.accept(stream));
                 let Some(result) = token.run_until_cancelled(handshake).await else { return };
                 let why = match result {
                     Ok(Ok(stream)) => Ok(stream),
-                    Ok(Err(error)) => Err(words(&error)),
+                    Ok(Err(error)) => Err(in_words_of_the_handshake(&error, &label, &expected)),
                     Err(_) => Err("the handshake took too long".to_owned()),
                 };
                 match why {
-                    Ok(stream) => (Box::new(stream), words),
+                    Ok(stream) => (Box::new(stream), Arc::new(move |error| in_words(error, &label, &expected))),
                     Err(why) => {
                         if let Some(refused) = shared.refusals.count() {
                             tracing::warn!(%peer, why, refused, "a TLS connection was refused");
@@ -237,15 +244,5 @@ pub(super) fn plain(error: &io::Error) -> String {
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "no route to the host".to_owned(),
         io::ErrorKind::TimedOut => "no answer".to_owned(),
         _ => error.to_string(),
-    }
-}
-
-fn in_words(error: &io::Error, peer: &str, expected: &[String]) -> String {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(tls) => explain(tls, peer, expected),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            format!("{peer} closed the connection during TLS, without saying why")
-        }
-        None => plain(error),
     }
 }

@@ -10,7 +10,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, DEFAULT_VERSIONS, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -79,9 +79,13 @@ impl Authority {
 
     /// A pool's server with this certificate; it wants a certificate of its clients when `mutual`.
     pub fn server(&self, pair: &Pair, mutual: bool) -> TlsAcceptor {
+        self.server_of(pair, mutual, DEFAULT_VERSIONS)
+    }
+
+    /// The same with these versions of TLS.
+    pub fn server_of(&self, pair: &Pair, mutual: bool, versions: &[&'static SupportedProtocolVersion]) -> TlsAcceptor {
         let provider = Arc::new(ring::default_provider());
-        let builder =
-            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).unwrap();
         let builder = if mutual {
             let verifier = WebPkiClientVerifier::builder_with_provider(self.roots(), provider).build().unwrap();
             builder.with_client_cert_verifier(verifier)
