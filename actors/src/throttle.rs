@@ -170,3 +170,74 @@ impl Handler<ObserveThrottle> for Throttle {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Counts the lines of the log: warnings, and what an operator is told.
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<[AtomicUsize; 2]>);
+
+    impl Lines {
+        fn counts(&self) -> [usize; 2] {
+            [self.0[0].load(Ordering::Relaxed), self.0[1].load(Ordering::Relaxed)]
+        }
+    }
+
+    impl Subscriber for Lines {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target().starts_with("presence_actors::throttle")
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let level = *event.metadata().level();
+            for (counted, count) in [Level::WARN, Level::INFO].into_iter().zip(self.0.iter()) {
+                count.fetch_add(usize::from(level == counted), Ordering::Relaxed);
+            }
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_lowered_rate_is_shown_and_told_once_and_so_is_the_configured_one() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+        let system = actix::System::with_tokio_rt(|| runtime().expect("a runtime can be built"));
+        let lines = Lines::default();
+        let _counting = tracing::subscriber::set_default(lines.clone());
+        system.block_on(async move {
+            let (escalation, _) = Escalation::new();
+            let throttle = Throttle::new(Machine::new(NonZeroU32::MIN.saturating_add(14)), escalation).start();
+            for _ in 0..3 {
+                throttle.send(Congested).await.expect("it lives");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            let view = throttle.send(ObserveThrottle).await.expect("it lives");
+            assert_eq!(((view.rate * 1_000.0).round(), view.configured_rate), (5_145.0, 15));
+            assert_eq!(lines.counts(), [1, 0]);
+            for agents in [1, 100, 100, 100] {
+                throttle.send(Relieved { agents }).await.expect("it lives");
+            }
+            let view = throttle.send(ObserveThrottle).await.expect("it lives");
+            assert_eq!((view.rate, lines.counts()), (15.0, [1, 1]));
+        });
+    }
+}
