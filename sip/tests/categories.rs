@@ -5,6 +5,7 @@ use presence_core::{Availability, AvailabilityName, DeviceType, Modalities, Moda
 use presence_sip::DocumentLimits;
 use presence_sip::documents::{
     AgentCategories, CategoriesDocument, CategoryName, CategoryValue, StateCategory, StateKind, read_categories,
+    read_categories_uri,
 };
 
 fn document(inside: &str) -> String {
@@ -327,4 +328,17 @@ fn a_document_may_begin_with_a_mark_and_a_declaration() {
 fn what_is_held_of_an_agent_is_small() {
     let size = size_of::<AgentCategories>();
     assert!(size <= 80, "{size} bytes, and 16 and the length of each text");
+}
+
+#[test]
+fn whose_a_document_is_can_be_told_although_the_rest_of_it_is_damaged() {
+    let limits = DocumentLimits::default();
+    let head = "<?xml version='1.0'?>\n<categories xmlns=\"http://schemas.microsoft.com/2006/09/sip/categories\" uri=\"sip:a@x\">";
+    for rest in ["", "<category", "<category name=\"state\"><state>&bomb;", "</categories>"] {
+        let uri = read_categories_uri(format!("{head}{rest}").as_bytes(), &limits);
+        assert_eq!(uri.as_deref(), Some("sip:a@x"), "{rest}");
+    }
+    for lost in ["<categories uri=\"sip:a@x\">", "<categor", "", "<!DOCTYPE a><categories/>"] {
+        assert_eq!(read_categories_uri(lost.as_bytes(), &limits), None, "{lost}");
+    }
 }

@@ -13,7 +13,7 @@ mod xml;
 pub use batch_subscribe::{BatchAction, BatchActionName, write_batch_subscribe};
 pub use categories::{
     Activity, AgentCategories, CategoriesDocument, Category, CategoryName, CategoryValue, ServicesCategory,
-    StateCategory, StateKind, read_categories, read_category_value,
+    StateCategory, StateKind, read_categories, read_categories_uri, read_category_value,
 };
 pub use multipart::{Part, is_media_type, split_multipart};
 pub use pidf::read_pidf;

@@ -6,7 +6,7 @@ mod reader;
 use presence_core::{Availability, DeviceType, Modalities};
 
 pub use agent::AgentCategories;
-pub use reader::{read_categories, read_category_value};
+pub use reader::{read_categories, read_categories_uri, read_category_value};
 
 /// One `categories` document: all or some of the categories of one agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -31,15 +31,25 @@ pub fn read_category_value(body: &[u8], limits: &DocumentLimits) -> Result<Categ
     document.categories.pop().and_then(|category| category.value).ok_or(DocumentError::NotCategories)
 }
 
+/// Whose a document is that is damaged somewhere behind its first element; `None` where even that cannot be told.
+#[must_use]
+pub fn read_categories_uri(body: &[u8], limits: &DocumentLimits) -> Option<String> {
+    let mut reader = Reader::new(body, limits).ok()?;
+    loop {
+        match reader.pull.next(Vocabulary::read).ok()? {
+            Piece::Start(vocabulary, start) => {
+                reader.root(Root::Categories, vocabulary, &start).ok()?;
+                return reader.document.uri;
+            }
+            // What may stand before the first element.
+            Piece::Text(_) => {}
+            Piece::End | Piece::Over => return None,
+        }
+    }
+}
+
 fn read(body: &[u8], limits: &DocumentLimits, root: Root) -> Result<CategoriesDocument, DocumentError> {
-    let mut reader = Reader {
-        pull: Pull::new(body, limits)?,
-        open: Vec::with_capacity(8),
-        document: CategoriesDocument::default(),
-        text: String::new(),
-        overlong: false,
-        room: limits.text,
-    };
+    let mut reader = Reader::new(body, limits)?;
     loop {
         match reader.pull.next(Vocabulary::read)? {
             Piece::Start(vocabulary, start) => {
@@ -122,6 +132,19 @@ struct Reader<'i> {
     /// The text has more than `room` bytes and says nothing.
     overlong: bool,
     room: usize,
+}
+
+impl<'i> Reader<'i> {
+    fn new(body: &'i [u8], limits: &DocumentLimits) -> Result<Self, DocumentError> {
+        Ok(Self {
+            pull: Pull::new(body, limits)?,
+            open: Vec::with_capacity(8),
+            document: CategoriesDocument::default(),
+            text: String::new(),
+            overlong: false,
+            room: limits.text,
+        })
+    }
 }
 
 impl Reader<'_> {
