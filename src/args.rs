@@ -111,7 +111,7 @@ Examples:
 const PROVISION_EXAMPLES: &str = "\
 Examples:
   presence-provider provision
-  presence-provider provision --trusted-pool trustpool.example.com --site Amsterdam > provision.ps1
+  presence-provider provision --trusted-pool trustpool.example.com --site Amsterdam
   presence-provider provision --json | jq -r '.steps[].commands[].command'";
 
 const DOCTOR_EXAMPLES: &str = "\

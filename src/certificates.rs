@@ -12,7 +12,7 @@ const NAMES_SHOWN: usize = 8;
 /// One certificate in words. What a peer has written into it is made harmless for a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Certificate {
-    /// The common name of its subject, in lower case, or nothing.
+    /// The common name of its subject, or nothing.
     pub(crate) common_name: Option<String>,
     /// The whole subject.
     pub(crate) subject: String,
@@ -38,7 +38,7 @@ impl Certificate {
     pub(crate) fn read(der: &[u8]) -> Result<Self, String> {
         let (_, parsed) = X509Certificate::from_der(der).map_err(|error| format!("it is no certificate: {error}"))?;
         let mut read = Self {
-            common_name: common_name(parsed.subject()).map(|name| name.to_ascii_lowercase()),
+            common_name: common_name(parsed.subject()),
             subject: safe(&parsed.subject().to_string()),
             issuer: common_name(parsed.issuer()).unwrap_or_else(|| safe(&parsed.issuer().to_string())),
             names: Vec::new(),
@@ -165,7 +165,7 @@ mod tests {
         let plain = made(|_| {});
         assert_eq!(
             (plain.common_name.as_deref(), plain.names_text().as_str()),
-            (Some("trust.example.com"), "trust.example.com")
+            (Some("Trust.example.com"), "trust.example.com")
         );
         assert!(plain.is_for("TRUST.example.com.") && !plain.is_for("example.com"));
         assert!(plain.for_server && plain.for_client);
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_name_that_would_move_the_cursor_is_made_visible() {
         let certificate = made(|params| params.distinguished_name.push(DnType::CommonName, "a\u{1b}[2Jb"));
-        assert_eq!(certificate.common_name.as_deref(), Some("a\\u{1b}[2jb"));
+        assert_eq!(certificate.common_name.as_deref(), Some("a\\u{1b}[2Jb"));
         assert!(!certificate.subject.contains('\u{1b}'));
     }
 

@@ -76,7 +76,7 @@ fn not_for_simple(file: &str, ucma: &UcmaSettings) -> String {
 
 fn text(answer: &Provisioning) -> String {
     let mut text = format!(
-        "# What a Skype for Business pool must know of the presence provider, by {}\n#\n# Values\n",
+        "# What a Skype for Business pool must know of the presence provider, by {}\n# Not a script: each step says where it is run.\n#\n# Values\n",
         Safe(&answer.file)
     );
     let width = |of: fn(&Value) -> usize| answer.values.iter().map(of).max().unwrap_or(0);
@@ -100,9 +100,10 @@ fn text(answer: &Provisioning) -> String {
         }
     }
     if !answer.fill_in.is_empty() {
+        let placeholder = answer.fill_in.iter().map(|value| value.chars().count()).max().unwrap_or(0);
         text.push_str("\n# Before the commands are run, replace\n");
         for value in answer.values.iter().filter(|value| !value.known) {
-            let _ = writeln!(text, "#   {}  the {}: {}", value.value, value.name, value.source);
+            let _ = writeln!(text, "#   {:<placeholder$}  the {}: {}", value.value, value.name, value.source);
         }
     }
     text.push_str("\n# Afterwards: presence-provider doctor\n");

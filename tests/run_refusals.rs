@@ -81,13 +81,6 @@ fn a_password_file_without_a_password() {
 }
 
 #[test]
-fn the_dialect_that_this_version_does_not_speak() {
-    let config = with(r#"Address="127.0.0.1:5060" Transport="tcp" Dialect="skype""#);
-    assert_told(&config, &["dialect skype is not served", "Dialect=\"simple\""]);
-    assert_eq!(refused(&config).with("skype").count(), 1, "said once");
-}
-
-#[test]
 fn a_dialect_that_does_not_exist_is_an_error_of_the_file_with_its_place() {
     let config = with(r#"Address="127.0.0.1:5060" Transport="tcp" Dialect="jabber""#);
     let ended = refused(&config);

@@ -7,6 +7,7 @@
 //! The files and the sockets are looked at here; the endpoints and the subscription are the provider's own, started for
 //! a moment, so that what is tried is what will run.
 
+mod heard;
 mod identity;
 mod listener;
 mod names;
@@ -26,6 +27,7 @@ use crate::args::DoctorArguments;
 use crate::assemble;
 use crate::configuration::complaint;
 use crate::exit::Exit;
+use heard::Heard;
 use report::Telling;
 pub use report::{Outcome, Report, Step};
 use trial::Chosen;
@@ -40,7 +42,9 @@ pub fn doctor(arguments: &DoctorArguments, color: bool) -> Answer {
     telling.title(&format!("presence-provider doctor, with {}", Safe(&file)));
     let exit = match presence_config::load(&arguments.file.config) {
         Ok(loaded) => {
-            actix::System::new().block_on(examine(arguments, &loaded, &mut telling));
+            let heard = Heard::default();
+            let _listening = heard.listen();
+            actix::System::new().block_on(examine(arguments, &loaded, &heard, &mut telling));
             Exit::Ok
         }
         Err(error) => {
@@ -100,7 +104,7 @@ fn file_step(loaded: &Loaded) -> Step {
     step
 }
 
-async fn examine<W: Write>(arguments: &DoctorArguments, loaded: &Loaded, telling: &mut Telling<W>) {
+async fn examine<W: Write>(arguments: &DoctorArguments, loaded: &Loaded, heard: &Heard, telling: &mut Telling<W>) {
     let settings = &loaded.settings;
     telling.tell(file_step(loaded));
     let Some(ucma) = &settings.ucma else {
@@ -128,7 +132,7 @@ async fn examine<W: Write>(arguments: &DoctorArguments, loaded: &Loaded, telling
     if servers.is_empty() {
         telling.tell(Step::skipped("pool", "no server of it is known"));
     }
-    let reached = pool::servers(&servers, kind, identity, now).await;
+    let reached = pool::servers(&servers, kind, identity, heard, now).await;
     let reachable = reached.iter().any(|step| step.result != Outcome::Fail);
     reached.into_iter().for_each(|step| telling.tell(step));
 
@@ -145,7 +149,7 @@ async fn examine<W: Write>(arguments: &DoctorArguments, loaded: &Loaded, telling
             if in_use {
                 setup.endpoints.iter_mut().for_each(|endpoint| endpoint.listen = None);
             }
-            trial::trial(setup, &ucma.pool, agent, |step| telling.tell(step)).await;
+            trial::trial(setup, &ucma.pool, agent, heard, |step| telling.tell(step)).await;
         }
         (None, Err(_)) => {}
         (Some(why), _) => trial::untried(&why).into_iter().for_each(|step| telling.tell(step)),

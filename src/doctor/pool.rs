@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_rustls::TlsConnector;
 
-use super::report::Step;
+use super::heard::Heard;
+use super::report::{Outcome, Step};
 use crate::certificates::Certificate;
 
 const STEP: &str = "pool";
@@ -34,6 +35,7 @@ pub(super) async fn servers(
     servers: &[Server],
     kind: TransportKind,
     identity: Option<&TlsIdentity>,
+    heard: &Heard,
     now: Timestamp,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
@@ -43,7 +45,7 @@ pub(super) async fn servers(
             TransportKind::Tcp => tcp(server)
                 .await
                 .map_or_else(|failed| failed, |_| Step::ok(STEP, format!("{} accepts connections", shown(server)))),
-            TransportKind::Tls => tls(server, identity, now).await,
+            TransportKind::Tls => tls(server, identity, heard, now).await,
         });
     }
     if servers.len() > MOST {
@@ -81,7 +83,7 @@ async fn tcp(server: &Server) -> Result<TcpStream, Step> {
 }
 
 /// Connects, looks at the server's certificate, and has the provider's own transport connect: what that accepts counts.
-async fn tls(server: &Server, identity: Option<&TlsIdentity>, now: Timestamp) -> Step {
+async fn tls(server: &Server, identity: Option<&TlsIdentity>, heard: &Heard, now: Timestamp) -> Step {
     let stream = match tcp(server).await {
         Ok(stream) => stream,
         Err(failed) => return failed,
@@ -95,6 +97,8 @@ async fn tls(server: &Server, identity: Option<&TlsIdentity>, now: Timestamp) ->
             |seen| described(Step::skipped(STEP, why.clone()), &seen, now),
         );
     };
+    // What was said before is not about this server.
+    drop(heard.take());
     let mut step = match attempt(server, identity).await {
         Ok(()) => Step::ok(STEP, format!("{} accepts TLS with our certificate", shown(server))),
         Err(why) => {
@@ -102,11 +106,17 @@ async fn tls(server: &Server, identity: Option<&TlsIdentity>, now: Timestamp) ->
             Step::fail(STEP, why, advice)
         }
     };
+    if step.result == Outcome::Ok {
+        for remark in heard.take() {
+            step.result = Outcome::Warn;
+            step.advice.push(remark.text);
+        }
+    }
     if let Some(seen) = seen {
         step = described(step, &seen, now);
         if !seen.is_late(now) && seen.days_left(now) < SOON {
             step.worsen(
-                super::report::Outcome::Warn,
+                Outcome::Warn,
                 format!("the server's certificate expires in less than {SOON} days"),
                 "tell the administrator of the pool",
             );

@@ -9,6 +9,7 @@ use presence_core::{
     AgentUri, EndpointKind, EndpointState, Failure, FailureKind, Freshness, Status, SubscriptionState,
 };
 
+use super::heard::Heard;
 use super::report::{Outcome, Step};
 
 /// For the endpoints, and again for the subscription.
@@ -24,10 +25,10 @@ const PROVISIONED: &str = "check that the trusted application, its endpoint and 
 pub(super) type Chosen = Result<AgentUri, String>;
 
 /// Makes the steps; each is told as soon as it is made.
-pub(super) async fn trial(setup: Setup, pool: &PoolSettings, agent: Chosen, mut tell: impl FnMut(Step)) {
+pub(super) async fn trial(setup: Setup, pool: &PoolSettings, agent: Chosen, heard: &Heard, mut tell: impl FnMut(Step)) {
     let kinds: Vec<EndpointKind> = setup.endpoints.iter().map(|endpoint| endpoint.kind).collect();
     let provider = Provider::start(setup);
-    let endpoints = settled(&provider, &kinds, pool, &mut tell).await;
+    let endpoints = settled(&provider, &kinds, pool, heard, &mut tell).await;
     match agent {
         Err(why) => tell(Step::skipped("subscription", why)),
         Ok(_) if !endpoints => tell(Step::skipped("subscription", "no endpoint can be used")),
@@ -54,15 +55,19 @@ async fn settled(
     provider: &Provider,
     kinds: &[EndpointKind],
     pool: &PoolSettings,
+    heard: &Heard,
     tell: &mut impl FnMut(Step),
 ) -> bool {
-    let decided =
-        |endpoint: &EndpointView| endpoint.state == EndpointState::Established || endpoint.last_failure.is_some();
+    let failure = |endpoint: &EndpointView| {
+        let own = endpoint.last_failure.as_ref().map(ToString::to_string);
+        own.or_else(|| heard.failure_of(endpoint.uri.as_str()))
+    };
+    let decided = |endpoint: &EndpointView| endpoint.state == EndpointState::Established || failure(endpoint).is_some();
     let view = glances(provider, |view| kinds.iter().all(|kind| view.endpoint(*kind).is_some_and(decided))).await;
     let mut usable = false;
     for endpoint in kinds.iter().filter_map(|kind| view.endpoint(*kind)) {
         usable |= endpoint.state == EndpointState::Established;
-        tell(endpoint_step(endpoint, pool));
+        tell(endpoint_step(endpoint, failure(endpoint), pool));
     }
     usable
 }
@@ -87,7 +92,7 @@ async fn glances(provider: &Provider, wanted: impl Fn(&ProviderView) -> bool) ->
     last
 }
 
-fn endpoint_step(endpoint: &EndpointView, pool: &PoolSettings) -> Step {
+fn endpoint_step(endpoint: &EndpointView, failure: Option<String>, pool: &PoolSettings) -> Step {
     const STEP: &str = "endpoint";
     let who = format!("the {} {}", endpoint.kind, endpoint.uri);
     let registers = pool.dialect == Dialect::Skype && pool.use_registration;
@@ -102,20 +107,22 @@ fn endpoint_step(endpoint: &EndpointView, pool: &PoolSettings) -> Step {
         );
     }
     let done = if registers { "registered" } else { "answered" };
-    match &endpoint.last_failure {
+    match failure {
         None => Step::fail(
             STEP,
             format!("{who} is not {done} within {} s", PATIENCE.as_secs()),
             "the server takes the connection and says nothing: check that it is a SIP server, and its own log",
         ),
         Some(failure) => {
-            Step::fail(STEP, format!("{who} is not {done}: {failure}"), endpoint_advice(endpoint.kind, failure, pool))
+            Step::fail(STEP, format!("{who} is not {done}: {failure}"), endpoint_advice(endpoint.kind, &failure, pool))
         }
     }
 }
 
-fn endpoint_advice(kind: EndpointKind, failure: &Failure, pool: &PoolSettings) -> &'static str {
-    match (failure.code, pool.dialect, kind) {
+fn endpoint_advice(kind: EndpointKind, failure: &str, pool: &PoolSettings) -> &'static str {
+    // A failure that an answer told of begins with the answer's status code.
+    let code = failure.split(' ').next().and_then(|word| word.parse::<u16>().ok());
+    match (code, pool.dialect, kind) {
         (Some(401 | 407), _, _) if pool.user_name.is_some() => "check UserName and the first line of PasswordFile",
         (Some(401 | 407), Dialect::Simple, _) => "write UserName and PasswordFile into <Pool>",
         (Some(403 | 404), Dialect::Skype, EndpointKind::User) => {

@@ -114,7 +114,7 @@ fn trusted_pool(arguments: &ProvisionArguments, certificate: &Result<Certificate
     };
     let good = |name: &&String| this_computer::is_fully_qualified(name);
     if let Some(name) = certificate.common_name.as_ref().filter(good) {
-        return Value::known(NAME, name, "the subject of Certificate");
+        return Value::known(NAME, name.to_ascii_lowercase(), "the subject of Certificate");
     }
     match certificate.names.iter().find(good) {
         Some(name) => Value::known(NAME, name, "the first subject alternative name of Certificate"),
