@@ -103,7 +103,7 @@ impl FrontEnd {
     /// The value of `ms-diagnostics`, from this pool. The order of what follows the number varies, as it really does.
     pub(super) fn diagnostics(&mut self, pool: usize, number: u32) -> String {
         let (source, words) = (self.fqdn(pool), words(number));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             format!("{number};reason=\"{words}\";source=\"{source}\"")
         } else {
             format!("{number};source=\"{source}\";reason=\"{words}\"")

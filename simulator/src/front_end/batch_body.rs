@@ -109,7 +109,7 @@ fn enter(
 ) -> Result<Place, &'static str> {
     let name = start.local_name();
     match (parent, namespace, name.as_ref()) {
-        (None, BATCH, "batchSu") => {
+        (None, BATCH, "batchSub") => {
             let own = attribute(start, "uri")?.ok_or("batchSub without uri")?;
             wish.own = Some(AgentUri::parse(&own).map_err(|_| "the uri of batchSub is none")?);
             Ok(Place::Batch)

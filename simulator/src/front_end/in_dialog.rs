@@ -28,7 +28,7 @@ impl FrontEnd {
         let wish = self.passed(body)?;
         let sequence = request.cseq().map_or(0, |(number, _)| number);
         let Some(dialog) = self.dialogs.get(number) else { return Err(Refusal::of_status(481)) };
-        let (kind, remote_sequence, agents) = (dialog.kind, dialog.remote_sequence, dialog.members.clone());
+        let (kind, remote_sequence) = (dialog.kind, dialog.remote_sequence);
         let same = dialog.owner == owner && dialog.epid == epid;
         if !same {
             self.violation(1, format_args!("another endpoint than its own speaks in a dialog"));
@@ -67,8 +67,7 @@ impl FrontEnd {
                     return Err(Refusal::new(400, 2013));
                 }
             }
-            let foreign = |uri| self.directory.find(uri).is_none_or(|agent| !agents.contains_key(&agent));
-            if kind == Kind::Single && wish.subscribe.iter().chain(&wish.unsubscribe).any(foreign) {
+            if kind == Kind::Single && !self.holds_all(number, wish) {
                 self.violation(5, format_args!("another agent in the dialog of a single one"));
                 return Err(Refusal::new(400, 4001));
             }
@@ -76,6 +75,13 @@ impl FrontEnd {
         }
         self.update(now, request, number, wish.as_ref(), granted);
         Ok(())
+    }
+
+    /// True when a wish is only about agents that the dialog has.
+    fn holds_all(&self, number: u64, wish: &Wish) -> bool {
+        let Some(dialog) = self.dialogs.get(number) else { return false };
+        let held = |uri| self.directory.find(uri).is_some_and(|agent| dialog.members.contains_key(&agent));
+        wish.subscribe.iter().chain(&wish.unsubscribe).all(held)
     }
 
     /// The dialog that a request names.

@@ -22,7 +22,7 @@ pub(super) struct PoolNames {
 /// What front ends of these settings are called. There is always one.
 pub(super) fn names(settings: &FrontEndSettings) -> Vec<PoolNames> {
     let domain = settings.agents.iter().chain(&settings.endpoints).find_map(|homed| homed.uri.host());
-    let wire = settings.wire.uri_param();
+    let wire = if settings.wire == TransportKind::Tls { "tls" } else { "tcp" };
     let pools = settings.pools.iter().map(|pool| {
         let (fqdn, port) = (pool.fqdn.to_ascii_lowercase(), pool.address.port());
         let by_label = || fqdn.split_once('.').map_or(fqdn.as_str(), |(_, domain)| domain);

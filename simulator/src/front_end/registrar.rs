@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use presence_core::AgentUri;
-use presence_sip::{Epid, Instance, Message};
+use presence_sip::{Epid, Instance, Message, Method};
 
 use super::FrontEnd;
 use super::answers::{Answer, Refusal};
@@ -38,7 +38,10 @@ impl FrontEnd {
 
     pub(super) fn on_register(&mut self, now: Instant, connection: ConnectionId, request: &Message) {
         self.counters.registers += 1;
-        if let Err(refusal) = self.register(now, connection, request) {
+        let from = request.from().and_then(|from| AgentUri::parse(from.uri).ok());
+        let refused = self.faults.refusal(&Method::Register, |agent| from.as_ref() == Some(agent));
+        let served = refused.map_or_else(|| self.register(now, connection, request), Err);
+        if let Err(refusal) = served {
             self.refuse(now, connection, request, refusal);
         }
     }

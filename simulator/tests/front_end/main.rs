@@ -1,0 +1,13 @@
+//! The simulated front end under virtual time, one sentence per rule and per answer of the checklist.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+mod answers;
+mod commands;
+mod faults;
+mod many;
+mod notifications;
+mod pools;
+mod registration;
+mod rules;
+mod same_seed;
+mod support;
