@@ -228,7 +228,7 @@ mod tests {
             let throttle = Throttle::new(Machine::new(NonZeroU32::MIN.saturating_add(14)), escalation).start();
             for _ in 0..3 {
                 throttle.send(Congested).await.expect("it lives");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::advance(Duration::from_secs(1)).await;
             }
             let view = throttle.send(ObserveThrottle).await.expect("it lives");
             assert_eq!(((view.rate * 1_000.0).round(), view.configured_rate), (5_145.0, 15));
