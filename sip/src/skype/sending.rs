@@ -40,6 +40,7 @@ impl SkypeSubscriber {
             Phase::Opening | Phase::Live | Phase::Orphaned if dialog.awaits_answer() => dialog.unwanted = true,
             Phase::Opening => self.forget(key),
             Phase::Live | Phase::Orphaned => {
+                dialog.unwanted = false;
                 dialog.refresh_at = None;
                 dialog.expires_at = None;
                 let until = now + self.config.timers.farewell();

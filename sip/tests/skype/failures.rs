@@ -1,0 +1,225 @@
+//! Dialogs that are lost, ended or refused: table E of the facts.
+
+use presence_core::FailureKind;
+use presence_sip::{Dialect, SubscriberEffect};
+
+use crate::pool::{FLUSH, ONE, Pool, TWO, agent, carried, ended, joined, listed, seconds, wants};
+
+#[test]
+fn a_481_in_the_dialog_brings_all_members_back_in_a_new_one() {
+    for answer in [&["ms-diagnostics: 2014;reason=\"no dialog\""][..], &[]] {
+        let (mut pool, home) = Pool::live(15, &[agent(1), agent(2)]);
+        pool.refresh(&agent(2), ONE);
+        let refresh = pool.flushed();
+        pool.answer(&refresh, 481, answer);
+        for uri in [agent(1), agent(2)] {
+            match pool.tell() {
+                SubscriberEffect::Failed { uri: failed, attempt: ONE, failure } => {
+                    assert_eq!((failed, failure.kind), (uri.clone(), FailureKind::Dialog));
+                }
+                other => panic!("{other:?}"),
+            }
+            pool.subscribe(&uri, TWO);
+        }
+        let anew = pool.flushed();
+        assert_ne!(anew.call_id(), home.call_id());
+        assert_ne!(anew.from().unwrap().tag(), home.from().unwrap().tag());
+        assert_eq!((anew.to().unwrap().tag(), carried(&anew)), (None, 2));
+        pool.quiet();
+    }
+}
+
+#[test]
+fn a_new_subscription_that_is_required_is_made() {
+    for diagnosis in ["2016", "1004"] {
+        let (mut pool, _) = Pool::live(15, &[agent(1)]);
+        pool.refresh(&agent(1), ONE);
+        let refresh = pool.flushed();
+        pool.answer(&refresh, 400, &[&format!("ms-diagnostics: {diagnosis};reason=\"anew\"")]);
+        assert_eq!(pool.failure().kind, FailureKind::Dialog, "{diagnosis}");
+        pool.quiet();
+    }
+}
+
+#[test]
+fn a_home_dialog_that_is_lost_twice_within_a_minute_is_the_pools_trouble() {
+    let (mut pool, _) = Pool::live(15, &[agent(1)]);
+    pool.refresh(&agent(1), ONE);
+    let refresh = pool.flushed();
+    pool.answer(&refresh, 481, &[]);
+    assert_eq!(pool.failure().kind, FailureKind::Dialog);
+    pool.subscribe(&agent(1), TWO);
+    let anew = pool.flushed();
+    pool.accept_all(&anew);
+    pool.told.clear();
+    pool.subscribe(&agent(2), ONE);
+    pool.refresh(&agent(1), TWO);
+    let refresh = pool.flushed();
+    pool.subscribe(&agent(3), ONE);
+    pool.answer(&refresh, 481, &[]);
+    for _ in 0..3 {
+        assert_eq!(pool.failure().kind, FailureKind::Endpoint, "nobody is to blame, not even who waited");
+    }
+    assert!(matches!(pool.tell(), SubscriberEffect::PresenceUnavailable(failure) if failure.kind == FailureKind::Endpoint));
+    pool.quiet();
+}
+
+#[test]
+fn a_home_dialog_that_is_lost_again_after_a_minute_is_made_anew() {
+    let (mut pool, _) = Pool::live(15, &[agent(1)]);
+    for attempt in [ONE, TWO] {
+        pool.refresh(&agent(1), attempt);
+        let refresh = pool.flushed();
+        pool.answer(&refresh, 481, &[]);
+        assert_eq!(pool.failure().kind, FailureKind::Dialog);
+        pool.pass(seconds(61));
+        pool.subscribe(&agent(1), TWO);
+        let anew = pool.flushed();
+        pool.accept_all(&anew);
+        pool.told.clear();
+    }
+}
+
+#[test]
+fn a_pool_dialog_that_is_lost_twice_leaves_home_alone() {
+    let (mut pool, home) = Pool::live(15, &[agent(1), agent(2)]);
+    let row = "state=\"resubscribe\" poolFqdn=\"sip:pool2.domain.com\"";
+    for (attempt, kind) in [(ONE, FailureKind::Dialog), (TWO, FailureKind::Endpoint)] {
+        let body = crate::pool::multipart(&[(&agent(1), row)], &[]);
+        pool.notify("BENOTIFY", &home, "subscription-state: active", Some(body));
+        pool.told.clear();
+        pool.refresh(&agent(1), attempt);
+        let batch = pool.flushed();
+        pool.accept_all(&batch);
+        pool.told.clear();
+        pool.notify("BENOTIFY", &batch, "subscription-state: active;expires=1", None);
+        pool.pass(seconds(2));
+        let lost = pool.told.pop_back();
+        assert!(matches!(&lost, Some(SubscriberEffect::Failed { failure, .. }) if failure.kind == kind), "{lost:?}");
+        pool.told.clear();
+        pool.subscribe(&agent(1), TWO);
+        let back = pool.flushed();
+        assert_eq!(back.call_id(), home.call_id());
+        pool.accept_all(&back);
+        pool.told.clear();
+    }
+}
+
+#[test]
+fn a_home_dialog_that_the_server_ends_without_a_word_is_its_presence_that_is_down() {
+    let (mut pool, home) = Pool::live(15, &[agent(1), agent(2)]);
+    pool.notify("NOTIFY", &home, "subscription-state: terminated;expires=0", None);
+    assert_eq!(pool.request_or_answer(), Some(200));
+    for _ in 0..2 {
+        assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+    }
+    assert!(matches!(pool.tell(), SubscriberEffect::PresenceUnavailable(_)));
+    assert_eq!(pool.subject.stats().dialogs, 0);
+}
+
+#[test]
+fn a_503_pauses_the_pool_and_blames_nobody() {
+    let mut pool = Pool::registered(15);
+    pool.subscribe(&agent(1), ONE);
+    let subscribe = pool.flushed();
+    pool.answer(&subscribe, 503, &["Retry-After: 30"]);
+    assert_eq!(pool.tell(), SubscriberEffect::Overloaded { retry_after: Some(seconds(30)) });
+    assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+}
+
+#[test]
+fn a_batch_that_fails_for_now_is_held_back_longer_each_time() {
+    for status in [480, 504, 500, 408, 486] {
+        let mut pool = Pool::registered(15);
+        for wait in [5, 10, 20, 40, 60, 60] {
+            pool.subscribe(&agent(1), ONE);
+            let subscribe = pool.flushed();
+            pool.answer(&subscribe, status, &[]);
+            if status == 408 {
+                assert_eq!(pool.tell(), SubscriberEffect::Congested);
+            }
+            assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+            pool.subscribe(&agent(2), ONE);
+            pool.pass(seconds(wait - 1));
+            pool.silent();
+            pool.pass(seconds(1));
+            pool.unsubscribe(&agent(2), ONE);
+            assert_eq!(pool.tell(), ended(&agent(2), ONE));
+        }
+    }
+}
+
+#[test]
+fn an_accepted_message_ends_the_holding_back() {
+    let mut pool = Pool::registered(15);
+    for _ in 0..3 {
+        pool.subscribe(&agent(1), ONE);
+        let subscribe = pool.flushed();
+        pool.answer(&subscribe, 500, &[]);
+        assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+        pool.subscribe(&agent(1), ONE);
+        pool.pass(seconds(7));
+        let subscribe = pool.request();
+        pool.accept_all(&subscribe);
+        pool.told.clear();
+    }
+}
+
+#[test]
+fn a_message_without_an_answer_is_congestion() {
+    let (mut pool, home) = Pool::live(15, &[agent(1)]);
+    pool.subscribe(&agent(2), ONE);
+    pool.flushed();
+    pool.pass(seconds(33));
+    assert_eq!(pool.tell(), SubscriberEffect::Congested);
+    match pool.tell() {
+        SubscriberEffect::Failed { uri, failure, .. } => {
+            assert_eq!((uri, failure.kind), (agent(2), FailureKind::Endpoint));
+        }
+        other => panic!("{other:?}"),
+    }
+    pool.quiet();
+    pool.subscribe(&agent(2), TWO);
+    pool.pass(seconds(7));
+    assert_eq!(pool.request().call_id(), home.call_id(), "the others' dialog stands");
+}
+
+#[test]
+fn a_home_server_that_refuses_us_is_an_alarm() {
+    for status in [403, 404, 405, 488, 489, 501, 401, 407] {
+        let mut pool = Pool::registered(15);
+        pool.subscribe(&agent(1), ONE);
+        let subscribe = pool.flushed();
+        pool.answer(&subscribe, status, &[]);
+        match pool.tell() {
+            SubscriberEffect::Unsupported(failure) => {
+                assert_eq!(failure.kind, FailureKind::Endpoint);
+                let advice = failure.detail.contains("certificate");
+                assert_eq!(advice, matches!(status, 401 | 407), "{failure}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(pool.failure().kind, FailureKind::Endpoint, "{status}");
+    }
+}
+
+#[test]
+fn the_watchdog_ends_what_the_server_let_expire_silently() {
+    let mut pool = Pool::registered(15);
+    pool.subscribe(&agent(1), ONE);
+    let subscribe = pool.flushed();
+    pool.answer(&subscribe, 200, &[&crate::pool::contact(), "Expires: 600"]);
+    assert_eq!(pool.tell(), joined(&agent(1), ONE));
+    pool.pass(seconds(300));
+    assert_eq!(pool.tell(), wants(&agent(1), ONE));
+    pool.pass(seconds(299));
+    pool.quiet();
+    pool.pass(seconds(2));
+    assert_eq!(pool.failure().kind, FailureKind::Dialog);
+    pool.subscribe(&agent(1), TWO);
+    let anew = pool.flushed();
+    assert_ne!(anew.call_id(), subscribe.call_id());
+    assert_eq!(listed(&anew, "subscribe"), ["sip:agent1@domain.com"]);
+    pool.pass(FLUSH);
+    pool.silent();
+}

@@ -1,0 +1,232 @@
+//! Whatever happens in whatever order: every attempt ends once, and the wire stays in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use presence_core::{AgentUri, Attempt};
+use presence_sip::{Dialect, Message, Method, SubscriberEffect};
+use proptest::prelude::*;
+
+use crate::pool::{Pool, agent, carried, contact, listed, multipart, notification, reply, state};
+
+const AGENTS: usize = 6;
+const CHUNK: usize = 4;
+const POOL2: &str = "sip:pool2.domain.com";
+
+#[derive(Clone, Debug)]
+enum Step {
+    Subscribe(usize),
+    Refresh(usize),
+    Unsubscribe(usize),
+    /// The oldest open request is answered: the code, and how the first listed agent stands.
+    Answer(u16, u8),
+    /// A notification of the latest dialog: how an agent stands, and whether the dialog is over.
+    Notify(usize, u8, bool),
+    Pass(u64),
+    Lose,
+    Probe,
+    Deregister,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let code = prop_oneof![
+        8 => Just(200_u16), 1 => Just(400), 1 => Just(403), 1 => Just(404), 1 => Just(408), 1 => Just(413),
+        1 => Just(420), 1 => Just(423), 2 => Just(481), 1 => Just(480), 1 => Just(503), 1 => Just(401)
+    ];
+    prop_oneof![
+        6 => (0..AGENTS).prop_map(Step::Subscribe),
+        3 => (0..AGENTS).prop_map(Step::Refresh),
+        4 => (0..AGENTS).prop_map(Step::Unsubscribe),
+        8 => (code, 0..6_u8).prop_map(|(code, row)| Step::Answer(code, row)),
+        4 => (0..AGENTS, 0..6_u8, prop::bool::weighted(0.15)).prop_map(|(agent, row, over)| Step::Notify(agent, row, over)),
+        6 => prop_oneof![4 => Just(1_u64), 1 => Just(10), 1 => Just(400), 1 => Just(4_000)].prop_map(Step::Pass),
+        1 => Just(Step::Lose),
+        1 => Just(Step::Probe),
+        1 => Just(Step::Deregister),
+    ]
+}
+
+fn row(kind: u8) -> &'static str {
+    match kind {
+        0 | 1 => "state=\"active\"",
+        2 => "state=\"resubscribe\"",
+        3 => "state=\"resubscribe\" poolFqdn=\"sip:pool2.domain.com\"",
+        4 => "state=\"terminated\" reason=\"quotaExceeded\" statusCode=\"413\" msDiagCode=\"2012\"",
+        _ => "state=\"terminated\" statusCode=\"404\"",
+    }
+}
+
+/// What the pool and the agents know.
+struct World {
+    pool: Pool,
+    /// The attempts that have not ended.
+    open: BTreeMap<AgentUri, BTreeSet<Attempt>>,
+    /// The present attempt of each agent, which another may take over.
+    present: BTreeMap<AgentUri, Attempt>,
+    last: u32,
+    /// SUBSCRIBEs without an answer, oldest first.
+    unanswered: Vec<Message>,
+    /// The last SUBSCRIBE with an answer.
+    known: Option<Message>,
+    cseq: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut pool = Pool::with(100, |config| config.chunk = CHUNK);
+        pool.register();
+        let (open, present) = (BTreeMap::new(), BTreeMap::new());
+        Self { pool, open, present, last: 0, unanswered: Vec::new(), known: None, cseq: 100 }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Subscribe(number) => {
+                self.last += 1;
+                let (uri, attempt) = (agent(*number), Attempt(self.last));
+                self.open.entry(uri.clone()).or_default().insert(attempt);
+                self.present.insert(uri.clone(), attempt);
+                self.pool.subscribe(&uri, attempt);
+            }
+            Step::Refresh(number) => {
+                let uri = agent(*number);
+                if let Some(attempt) = self.present.get(&uri).copied() {
+                    self.pool.refresh(&uri, attempt);
+                }
+            }
+            Step::Unsubscribe(number) => {
+                let uri = agent(*number);
+                if let Some(attempt) = self.present.get(&uri).copied() {
+                    self.pool.unsubscribe(&uri, attempt);
+                }
+            }
+            Step::Answer(code, kind) => self.answer(*code, *kind),
+            Step::Notify(number, kind, over) => self.notify(*number, *kind, *over),
+            Step::Pass(seconds) => self.pool.pass(Duration::from_secs(*seconds)),
+            Step::Lose => {
+                self.pool.lose_transport();
+                self.unanswered.clear();
+            }
+            Step::Probe => self.pool.subject.probe(self.pool.now),
+            Step::Deregister => self.deregister(),
+        }
+        self.pool.drain();
+        self.look();
+    }
+
+    fn answer(&mut self, code: u16, kind: u8) {
+        if self.unanswered.is_empty() {
+            return;
+        }
+        let request = self.unanswered.remove(0);
+        let uris = listed(&request, "subscribe");
+        let body = (code == 200 && !request.body().is_empty()).then(|| {
+            let first = uris.first().map(|uri| AgentUri::parse(uri).unwrap());
+            let rows: Vec<(&AgentUri, &str)> = first.iter().map(|uri| (uri, row(kind))).collect();
+            let documents: Vec<String> = uris.iter().skip(1).map(|uri| state(uri, 3_500)).collect();
+            multipart(&rows, &documents)
+        });
+        let contact = contact();
+        self.pool.receive(&reply(&request, code, &[&contact, "Expires: 3600", "Min-Expires: 1800"], body));
+        if code == 200 {
+            self.known = Some(request);
+        }
+    }
+
+    fn notify(&mut self, number: usize, kind: u8, over: bool) {
+        let Some(known) = self.known.clone() else { return };
+        self.cseq += 1;
+        let head = if over { "subscription-state: terminated" } else { "subscription-state: active;expires=3000" };
+        let body = multipart(&[(&agent(number), row(kind))], &[state(agent(number + 1).as_str(), 6_500)]);
+        self.pool.receive(&notification("BENOTIFY", &known, self.cseq, head, Some(body)));
+    }
+
+    fn deregister(&mut self) {
+        self.cseq += 1;
+        let cseq = self.cseq;
+        let text = format!(
+            "BENOTIFY sip:app@domain.com SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.9:5061;branch=z9hG4bKr{cseq}\r\n\
+             From: <sip:app@domain.com>;tag=r1\r\nTo: <sip:app@domain.com>;epid=84d3db8c23\r\nCall-ID: r{cseq}\r\n\
+             CSeq: {cseq} BENOTIFY\r\nEvent: registration-notify\r\nContent-Type: text/registration-event\r\n\
+             subscription-state: terminated;expires=0\r\nContent-Length: 31\r\n\r\nderegistered;event=unregistered"
+        );
+        self.pool.receive(&text);
+    }
+
+    /// What was said and sent keeps the rules.
+    fn look(&mut self) {
+        for told in self.pool.told.drain(..) {
+            match told {
+                SubscriberEffect::Failed { uri, attempt, .. } | SubscriberEffect::Ended { uri, attempt } => {
+                    // Of what is not there any more only the caller's own question is answered.
+                    self.open.entry(uri.clone()).or_default().remove(&attempt);
+                    if self.present.get(&uri) == Some(&attempt) {
+                        self.present.remove(&uri);
+                    }
+                }
+                SubscriberEffect::Joined { uri, attempt }
+                | SubscriberEffect::Notified { uri, attempt, .. }
+                | SubscriberEffect::WantsRefresh { uri, attempt } => {
+                    assert_eq!(self.present.get(&uri), Some(&attempt), "told of an attempt that is over");
+                }
+                _ => {}
+            }
+        }
+        while let Some(message) = self.pool.sent.pop_front() {
+            match message.method() {
+                Some(Method::Register) => self.pool.accept_register(&message),
+                Some(Method::Options) => self.pool.answer(&message, 200, &[]),
+                Some(Method::Subscribe) => self.look_at(message),
+                _ => panic!("{message:?}"),
+            }
+        }
+    }
+
+    fn look_at(&mut self, message: Message) {
+        assert!(carried(&message) <= CHUNK);
+        let resources: BTreeSet<String> = listed(&message, "subscribe").into_iter().collect();
+        assert_eq!(resources.len(), listed(&message, "subscribe").len(), "an agent twice in one message");
+        // One that timed out is answered no more.
+        let (call, now) = (message.call_id().to_owned(), self.pool.now);
+        self.unanswered.retain(|open| open.call_id() != call || { let _ = now; false });
+        self.unanswered.push(message);
+    }
+}
+
+/// The dialogs with SUBSCRIBEs on their way, and how many of them each.
+fn in_order(sent: &[Message]) -> bool {
+    let calls: BTreeSet<&str> = sent.iter().map(Message::call_id).collect();
+    calls.len() == sent.len()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_attempt_ends_once_and_dialogs_do_not_overlap(steps in prop::collection::vec(step(), 1..120)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.step(step);
+            prop_assert!(in_order(&world.unanswered));
+            let home = world.unanswered.iter().filter(|sent| {
+                sent.to().unwrap().tag().is_none() && sent.expires() != Some(Duration::ZERO)
+                    && sent.to().unwrap().uri == "sip:app@domain.com"
+            });
+            prop_assert!(home.count() <= 1, "two home dialogs begin");
+            let pools = world.unanswered.iter().filter(|sent| sent.to().unwrap().uri == POOL2);
+            prop_assert!(pools.filter(|sent| sent.expires() != Some(Duration::ZERO)).count() <= 1);
+        }
+        // Everybody goes: every present attempt ends.
+        for number in 0..AGENTS {
+            world.step(&Step::Unsubscribe(number));
+        }
+        for _ in 0..40 {
+            world.step(&Step::Pass(100));
+            world.step(&Step::Answer(481, 0));
+        }
+        world.step(&Step::Lose);
+        world.step(&Step::Probe);
+        world.step(&Step::Pass(1));
+        prop_assert!(world.present.is_empty(), "{:?}", world.present);
+    }
+}
