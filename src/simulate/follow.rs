@@ -1,4 +1,4 @@
-//! What happened, in lines for the terminal: the first of a kind at once, what follows in the next seconds in one line.
+//! What happened, in lines for the terminal: the first few of a kind at once, what follows in the next seconds in one line.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,10 +7,14 @@ use presence_simulator::{Exchange, FrontEndEvent};
 
 /// So long repetitions of a line are gathered.
 const GATHER: Duration = Duration::from_secs(5);
+/// So many of a kind are told before the others are gathered.
+const AT_ONCE: usize = 3;
+/// The kind of what changes the list of a dialog.
+const GROWS: &str = "in its dialog";
 /// More kinds than these are not told apart at a time.
 const MOST_KINDS: usize = 200;
 
-/// Turns events into lines, and says nothing twice within a few seconds.
+/// Turns events into lines; what comes again and again within a few seconds is counted.
 #[derive(Debug, Default)]
 pub(super) struct Follow {
     pools: Vec<String>,
@@ -20,6 +24,9 @@ pub(super) struct Follow {
 #[derive(Debug)]
 struct Repeated {
     until: Instant,
+    /// How many of the kind were told.
+    told: usize,
+    /// How many were not.
     times: usize,
     subscribe: usize,
     unsubscribe: usize,
@@ -31,27 +38,27 @@ impl Follow {
         Self { pools, repeated: BTreeMap::new() }
     }
 
-    /// The line for an event, unless one like it was told a moment ago.
+    /// The line for an event, unless enough like it were told a moment ago.
     pub(super) fn event(&mut self, now: Instant, event: &FrontEndEvent) -> Option<String> {
         match event {
             FrontEndEvent::Connected { pool, peer } => {
-                self.first(now, &format!("connections to {}", self.pool(*pool)), &Exchange::default())?;
+                self.tell(now, &format!("connections to {}", self.pool(*pool)), &Exchange::default())?;
                 Some(format!("{peer} connects to {}", self.pool(*pool)))
             }
             FrontEndEvent::Refused { pool, peer, why } => {
-                self.first(now, &format!("TLS handshakes failed: {why}"), &Exchange::default())?;
+                self.tell(now, &format!("TLS handshakes failed: {why}"), &Exchange::default())?;
                 Some(format!("TLS handshake of {peer} with {} failed: {}", self.pool(*pool), hint(why)))
             }
             FrontEndEvent::Closed { peer } => {
-                self.first(now, "connections closed", &Exchange::default())?;
+                self.tell(now, "connections closed", &Exchange::default())?;
                 Some(format!("the connection with {peer} is closed"))
             }
             FrontEndEvent::Dialled { target } => {
-                self.first(now, &format!("connections to {target} opened"), &Exchange::default())?;
+                self.tell(now, &format!("connections to {target} opened"), &Exchange::default())?;
                 Some(format!("connected to the application at {target}"))
             }
             FrontEndEvent::NotDialled { target, why } => {
-                self.first(now, &format!("connections to {target} failed"), &Exchange::default())?;
+                self.tell(now, &format!("connections to {target} failed"), &Exchange::default())?;
                 Some(format!("cannot connect to the application at {target}: {}", hint(why)))
             }
             FrontEndEvent::Command { line, answer } => Some(format!("control: {line} -> {answer}")),
@@ -77,7 +84,7 @@ impl Follow {
         if *status >= 300 {
             let diagnostics = exchange.diagnostics.as_deref().map(|text| format!(" ({text})")).unwrap_or_default();
             let line = format!("{method} of {from} is refused: {status} {}{diagnostics}", exchange.reason);
-            self.first(now, &line, exchange)?;
+            self.tell(now, &line, exchange)?;
             return Some(line);
         }
         let presence = exchange.event.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("presence");
@@ -94,31 +101,44 @@ impl Follow {
                 ("begins dialogs", format!("{from} begins a presence dialog with {agents}{}", lifetime(exchange)))
             }
             ("SUBSCRIBE", true, true, true) => ("ends dialogs", format!("{from} ends a presence dialog")),
-            ("SUBSCRIBE", true, true, false) => (
-                "in its dialog",
-                format!("{from} in its dialog: {}", changes(exchange.subscribe, exchange.unsubscribe)),
-            ),
+            ("SUBSCRIBE", true, true, false) => {
+                (GROWS, format!("{from} in its dialog: {}", changes(exchange.subscribe, exchange.unsubscribe)))
+            }
             ("SUBSCRIBE", ..) => ("other subscriptions", format!("{from} subscribes to {}", exchange.event)),
             ("OPTIONS", ..) => ("OPTIONS", format!("{from} asks for a sign of life (OPTIONS)")),
             _ => ("other requests", format!("{method} of {from}: {status}")),
         };
-        self.first(now, &format!("{from} {kind}"), exchange)?;
+        self.tell(now, &format!("{from} {kind}"), exchange)?;
         Some(line)
     }
 
-    /// `Some` for the first of a kind; the others are counted.
-    fn first(&mut self, now: Instant, kind: &str, exchange: &Exchange) -> Option<()> {
+    /// `Some` for the first few of a kind; the others are counted.
+    fn tell(&mut self, now: Instant, kind: &str, exchange: &Exchange) -> Option<()> {
         if let Some(repeated) = self.repeated.get_mut(kind) {
+            // A dialog that grows at a steady pace is a long list of the same line.
+            let at_once = if kind.ends_with(GROWS) { 1 } else { AT_ONCE };
+            if repeated.told < at_once {
+                repeated.told += 1;
+                return Some(());
+            }
             repeated.times += 1;
             repeated.subscribe += exchange.subscribe;
             repeated.unsubscribe += exchange.unsubscribe;
             return None;
         }
         if self.repeated.len() < MOST_KINDS {
-            let fresh = Repeated { until: now + GATHER, times: 0, subscribe: 0, unsubscribe: 0 };
+            let fresh = Repeated { until: now + GATHER, told: 1, times: 0, subscribe: 0, unsubscribe: 0 };
             self.repeated.insert(kind.to_owned(), fresh);
         }
         Some(())
+    }
+
+    /// Everything that was gathered, however long.
+    pub(super) fn rest(&mut self) -> Vec<String> {
+        let lines = self.repeated.iter().filter(|(_, repeated)| repeated.times > 0);
+        let lines = lines.map(|(kind, repeated)| repeated.line(kind)).collect();
+        self.repeated.clear();
+        lines
     }
 
     fn pool(&self, pool: usize) -> &str {
@@ -200,6 +220,17 @@ mod tests {
         assert_eq!(follow.gathered(at(5)), Vec::<String>::new(), "the dialog was begun once");
         assert_eq!(follow.gathered(at(6)), ["sip:app@demo.example in its dialog: 3 more (asks for 45 agents)"]);
         assert!(follow.event(at(7), &subscribe(true, 1)).is_some(), "told anew");
+    }
+
+    #[test]
+    fn a_few_of_a_kind_are_told_each_and_nothing_is_lost_at_the_end() {
+        let now = presence_actors::now();
+        let mut follow = Follow::new(vec!["pool01.demo.example".into()]);
+        let peer = "127.0.0.1:4000".parse().expect("an address");
+        let told = (0..10).filter_map(|_| follow.event(now, &FrontEndEvent::Connected { pool: 0, peer })).count();
+        assert_eq!(told, AT_ONCE);
+        assert_eq!(follow.rest(), ["connections to pool01.demo.example: 7 more"]);
+        assert_eq!(follow.rest(), Vec::<String>::new());
     }
 
     #[test]

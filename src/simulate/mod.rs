@@ -16,7 +16,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use presence_simulator::{
-    Command, FrontEndEvent, FrontEndHandle, FrontEndServer, FrontEndServerSettings, FrontEndStartError,
+    Command, FrontEndCounters, FrontEndEvent, FrontEndHandle, FrontEndServer, FrontEndServerSettings,
+    FrontEndStartError,
 };
 use tokio::sync::mpsc;
 
@@ -136,7 +137,10 @@ async fn run(
             }
         }
     }
-    let counters = story.running.counters();
+    while let Ok(event) = heard.try_recv() {
+        story.heard(&event);
+    }
+    let counters = story.end(presence_actors::now());
     story.running.stop().await;
     Ok(summary::text(&counters))
 }
@@ -216,11 +220,25 @@ impl Story {
         for line in self.follow.gathered(now) {
             self.say(now, &line);
         }
-        let violations = self.running.counters().violations;
-        for violation in violations.iter().take(TOLD_VIOLATIONS).skip(self.violations) {
+        let counters = self.running.counters();
+        self.violations(now, &counters);
+    }
+
+    fn violations(&mut self, now: Instant, counters: &FrontEndCounters) {
+        for violation in counters.violations.iter().take(TOLD_VIOLATIONS).skip(self.violations) {
             self.say(now, &format!("VIOLATION of {violation}"));
         }
-        self.violations = violations.len();
+        self.violations = counters.violations.len();
+    }
+
+    /// Tells what is left to tell; what was counted.
+    fn end(&mut self, now: Instant) -> FrontEndCounters {
+        for line in self.follow.rest() {
+            self.say(now, &line);
+        }
+        let counters = self.running.counters();
+        self.violations(now, &counters);
+        counters
     }
 }
 
