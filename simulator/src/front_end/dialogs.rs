@@ -61,7 +61,7 @@ pub(super) struct Dialog {
     pub(super) lifetime: Duration,
     /// Notifications are BENOTIFYs.
     pub(super) benotify: bool,
-    /// The number of the registration under which it was made.
+    /// The number of the registration under which it was made; 0 when the client may take it for lost.
     pub(super) registration: u64,
     pub(super) members: BTreeMap<AgentIndex, Member>,
 }

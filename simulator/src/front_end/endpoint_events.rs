@@ -56,7 +56,15 @@ impl FrontEnd {
         let last = (registration.connection, registration.contact.clone());
         self.deliver(now, owner, epid, (last.0, &last.1), Bytes::from(text));
         match event {
-            None | Some(EndpointEvent::UserServicesUnavailable) => {}
+            None => {}
+            // Whether the client goes on with its dialogs or begins new ones afterwards is its own choice.
+            Some(EndpointEvent::UserServicesUnavailable) => {
+                for number in self.dialogs.which(|dialog| dialog.owner == *owner && *dialog.epid == *epid) {
+                    if let Some(dialog) = self.dialogs.get_mut(number) {
+                        dialog.registration = 0;
+                    }
+                }
+            }
             Some(
                 EndpointEvent::Unregistered
                 | EndpointEvent::Rejected

@@ -26,8 +26,7 @@ impl Faults {
 
     /// How a request is refused by the first rule that is about it.
     pub(super) fn refusal(&mut self, method: &Method, is_about: impl Fn(&AgentUri) -> bool) -> Option<Refusal> {
-        let fits =
-            |rule: &RefuseRule| rule.method == *method && rule.agent.as_ref().is_none_or(&is_about);
+        let fits = |rule: &RefuseRule| rule.method == *method && rule.agent.as_ref().is_none_or(&is_about);
         let at = self.rules.iter().position(fits)?;
         let rule = self.rules.get_mut(at)?;
         let mut refusal = Refusal::of_status(rule.status);

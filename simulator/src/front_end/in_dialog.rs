@@ -23,7 +23,15 @@ impl FrontEnd {
         request: &Message,
         body: Result<Option<Wish>, (Refusal, Option<&'static str>)>,
     ) -> Result<(), Refusal> {
-        let (owner, epid) = self.admit(request, body.as_ref().ok().and_then(Option::as_ref))?;
+        let admitted = self.admit(request, body.as_ref().ok().and_then(Option::as_ref));
+        let (owner, epid) = admitted.inspect_err(|refusal| {
+            // Ordered to say that there is no such dialog: then there is none.
+            if refusal.status == 481
+                && let Ok(number) = self.dialog_of(request)
+            {
+                self.drop_dialog(number);
+            }
+        })?;
         let number = self.dialog_of(request)?;
         let wish = self.passed(body)?;
         let sequence = request.cseq().map_or(0, |(number, _)| number);

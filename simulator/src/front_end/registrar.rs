@@ -16,6 +16,9 @@ use crate::ConnectionId;
 pub(super) const EVENTS: &str = "vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,\
     vnd-microsoft-roaming-ACL,presence,presence.wpending,vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2";
 
+/// How many endpoints there may be, all owners together; a peer of a test must not take all memory.
+const MOST_ENDPOINTS: usize = 100_000;
+
 /// The longest epid (MS-SIPREGE).
 const LONGEST_EPID: usize = 16;
 
@@ -60,7 +63,6 @@ impl FrontEnd {
             return Err(Refusal::new(403, 4003));
         }
         if owner.pool != self.pool_of(connection) {
-            self.registrations.remove(&from, epid.as_str());
             let home = self.contact_uri(owner.pool);
             return Err(Refusal::new(301, 0).with("Contact", format!("<{home}>")));
         }
@@ -75,6 +77,9 @@ impl FrontEnd {
         if granted.is_zero() {
             self.unregister(now, connection, request, &from, epid.as_str());
             return Ok(());
+        }
+        if self.registrations.get(&from, epid.as_str()).is_none() && self.registrations.len() >= MOST_ENDPOINTS {
+            return Err(Refusal::of_status(503));
         }
         let action = self.enrol(now, connection, request, &from, &epid, granted);
         let (contact, seconds) = (contact.uri, granted.as_secs());
@@ -167,7 +172,7 @@ impl FrontEnd {
         if let Some(registration) = self.registrations.remove(owner, epid) {
             self.schedule.cancel(registration.expires_at, Due::RegistrationExpiry(registration.number));
         }
-        if by_us {
+        if by_us && self.lost.len() < MOST_ENDPOINTS {
             self.lost.insert((owner.shared(), epid.into()));
         }
         for number in self.dialogs.which(|dialog| dialog.owner == *owner && *dialog.epid == *epid) {

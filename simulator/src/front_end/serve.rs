@@ -16,6 +16,9 @@ use super::schedule::Due;
 use super::subscribe::Beginning;
 use crate::ConnectionId;
 
+/// How many dialogs there may be, all endpoints together; a peer of a test must not take all memory.
+const MOST_DIALOGS: usize = 1_000_000;
+
 /// How it stands with the agents of a wish.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
@@ -169,6 +172,9 @@ impl FrontEnd {
                 self.stands(uri, kind, pool, wish.categories, false, !query)
         {
             return whole(status, diagnostics);
+        }
+        if self.dialogs.len() >= MOST_DIALOGS {
+            return Err(Refusal::of_status(503));
         }
         if query {
             let standing = self.query(&dialog, &wish);

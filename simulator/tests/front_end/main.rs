@@ -11,3 +11,4 @@ mod registration;
 mod rules;
 mod same_seed;
 mod support;
+mod vectors;

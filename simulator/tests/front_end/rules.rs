@@ -224,6 +224,38 @@ fn a_copy_of_a_request_gets_the_same_answer_and_changes_nothing() {
 }
 
 #[test]
+fn a_dialog_is_known_by_our_tag_too() {
+    let mut bench = Bench::new();
+    let ask = bench.listed(1);
+    assert_eq!(bench.refused(&Ask { to: format!("<{APP}>;tag=another"), ..ask.clone() }), (481, 2014));
+    assert_eq!(bench.ask(&Ask { cseq: 3, ..ask }).status(), Some(200));
+}
+
+#[test]
+fn rule_9_blames_again_after_the_endpoint_was_registered_again() {
+    let mut bench = Bench::new();
+    bench.order(&format!("deregister {APP} deactivated"));
+    let again = Ask::register(APP).call("again");
+    bench.ask(&again);
+    bench.ask(&Ask { cseq: 2, ..again }.with("Expires: 0\r\n"));
+    assert_eq!(bench.refused(&Ask::list(APP, &[agent(1)])).0, 480);
+    bench.violated("rule 9");
+}
+
+#[test]
+fn rule_6_does_not_blame_who_was_told_that_presence_or_the_dialog_is_gone() {
+    for line in ["refuse SUBSCRIBE 481 times 1 diagnostics 2016", "user-services off"] {
+        let mut bench = Bench::new();
+        let ask = bench.listed(1);
+        bench.order(line);
+        assert!(bench.refused(&ask).0 >= 400);
+        bench.order("heal");
+        assert_eq!(bench.ask(&Ask::list(APP, &[agent(1)]).call("second")).status(), Some(200));
+        assert_eq!(bench.violations(), Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
 fn an_old_cseq_in_a_dialog_is_refused() {
     let mut bench = Bench::new();
     let mut ask = bench.listed(1);
