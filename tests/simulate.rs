@@ -159,7 +159,7 @@ fn a_script_says_what_happens_when() {
     let ended = simulate(&arguments).end();
     assert_eq!(ended.code, Some(0), "{}", ended.all());
     let times = ended.with("script: set sip:agent1@demo.example away -> ok").count();
-    assert!((5..=9).contains(&times), "{}", ended.all());
+    assert!((5..=10).contains(&times), "{}", ended.all());
     assert!(ended.with("script: set sip:nobody@demo.example busy -> error there is no").next().is_some());
     assert!(ended.with("the time is over: the simulation ends").next().is_some());
 }

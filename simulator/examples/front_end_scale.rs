@@ -43,6 +43,7 @@ async fn measure(count: usize) {
         let answer = client.hear().await.unwrap();
         assert_eq!(answer.status(), Some(200), "{:?}", answer.header("ms-diagnostics"));
         bytes += answer.body().len();
+        client.target.get_or_insert_with(|| answer.contact().unwrap().uri.to_owned());
         tag.get_or_insert_with(|| answer.to().unwrap().tag().unwrap().to_owned());
     }
     let time = began.elapsed().as_secs_f64();

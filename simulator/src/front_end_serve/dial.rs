@@ -14,6 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connects to `host:port` and talks to the end; the machine is told either way.
 pub(super) async fn dial(hub: Arc<Hub>, connection: ConnectionId, target: String) {
+    let Ok(_seat) = Arc::clone(&hub.seats).try_acquire_owned() else {
+        return hub.not_dialled(connection, target, "too many connections".to_owned());
+    };
     let attempt = tokio::select! {
         () = hub.stop.cancelled() => return,
         attempt = tokio::time::timeout(PATIENCE, connect(&hub, &target)) => attempt,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use presence_sip::Frame;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +20,7 @@ use super::tls::Tls;
 use crate::serve::clock;
 use crate::{ConnectionId, FrontEnd, FrontEndEffect};
 
-/// More connections than these, in both directions, are closed at once.
+/// So many connections there may be, in both directions; handshakes count. More are closed at once.
 const MOST_CONNECTIONS: usize = 4_096;
 
 /// The machine and its connections; every task of a simulated front end has a share in it.
@@ -33,6 +33,8 @@ pub(super) struct Hub {
     pub(super) tasks: TaskTracker,
     /// Both directions of TLS; `None`: the wire is TCP.
     pub(super) tls: Option<Tls>,
+    /// One for every connection that may be.
+    pub(super) seats: Arc<Semaphore>,
     runtime: Handle,
     /// One per pool: whether it listens.
     gates: Vec<watch::Sender<bool>>,
@@ -61,6 +63,7 @@ impl Hub {
             stop,
             tasks: TaskTracker::new(),
             tls,
+            seats: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
             runtime: Handle::current(),
             gates: (0..pools).map(|_| watch::Sender::new(true)).collect(),
         }
@@ -136,18 +139,15 @@ impl Hub {
         }
     }
 
-    /// A peer connected to a pool; `None` when there are too many already.
-    pub(super) fn accepted(self: &Arc<Self>, pool: usize, peer: SocketAddr) -> Option<(ConnectionId, Arc<Outbox>)> {
+    /// A peer connected to a pool.
+    pub(super) fn accepted(self: &Arc<Self>, pool: usize, peer: SocketAddr) -> (ConnectionId, Arc<Outbox>) {
         self.drive(|_, inner| {
-            if inner.outboxes.len() >= MOST_CONNECTIONS {
-                return None;
-            }
             inner.last_connection += 1;
             let connection = ConnectionId(inner.last_connection);
             let outbox = inner.open(connection);
             inner.machine.connected(connection, pool);
             inner.observer.tell(|| FrontEndEvent::Connected { pool, peer });
-            Some((connection, outbox))
+            (connection, outbox)
         })
     }
 

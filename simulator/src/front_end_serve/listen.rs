@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::event::FrontEndEvent;
 use super::hub::Hub;
@@ -51,7 +51,10 @@ pub(super) async fn listen(
             changed = gate.changed() => if changed.is_err() { return },
             accepted = accepting => match accepted {
                 Ok((stream, peer)) => {
-                    hub.tasks.spawn(welcome(Arc::clone(&hub), pool, stream, peer));
+                    match Arc::clone(&hub.seats).try_acquire_owned() {
+                        Ok(seat) => drop(hub.tasks.spawn(welcome(Arc::clone(&hub), pool, stream, peer, seat))),
+                        Err(_) => tracing::warn!(%peer, "too many connections"),
+                    }
                 }
                 // Out of descriptors, perhaps: not in a tight circle.
                 Err(why) if listener.is_some() => {
@@ -65,13 +68,12 @@ pub(super) async fn listen(
 }
 
 /// Shakes hands where that is needed, and talks.
-async fn welcome(hub: Arc<Hub>, pool: usize, stream: TcpStream, peer: SocketAddr) {
+async fn welcome(hub: Arc<Hub>, pool: usize, stream: TcpStream, peer: SocketAddr, _seat: OwnedSemaphorePermit) {
     // Without it small answers arrive 40 ms late; with an error nothing is lost.
     let _ = stream.set_nodelay(true);
     let Some(tls) = hub.tls.clone() else {
-        if let Some((connection, outbox)) = hub.accepted(pool, peer) {
-            converse(hub, stream, connection, outbox, Some(peer)).await;
-        }
+        let (connection, outbox) = hub.accepted(pool, peer);
+        converse(hub, stream, connection, outbox, Some(peer)).await;
         return;
     };
     let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor.accept(stream));
@@ -81,9 +83,8 @@ async fn welcome(hub: Arc<Hub>, pool: usize, stream: TcpStream, peer: SocketAddr
     };
     let why = match handshake {
         Ok(Ok(stream)) => {
-            if let Some((connection, outbox)) = hub.accepted(pool, peer) {
-                converse(hub, stream, connection, outbox, Some(peer)).await;
-            }
+            let (connection, outbox) = hub.accepted(pool, peer);
+            converse(hub, stream, connection, outbox, Some(peer)).await;
             return;
         }
         Ok(Err(why)) => why.to_string(),

@@ -99,3 +99,32 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_is_written_before_the_end_and_nothing_after_it() {
+        let outbox = Outbox::new();
+        outbox.push(&Bytes::from_static(b"last "));
+        outbox.push(&Bytes::from_static(b"words"));
+        outbox.finish();
+        outbox.push(&Bytes::from_static(b"too late"));
+        assert_eq!(outbox.take().await.as_deref(), Some(&b"last words"[..]));
+        assert_eq!(outbox.take().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_loses_its_connection_and_its_memory() {
+        let outbox = Outbox::new();
+        let mebibyte = Bytes::from(vec![0; 1 << 20]);
+        for _ in 0..MOST_WAITING >> 20 {
+            outbox.push(&mebibyte);
+        }
+        assert!(!outbox.ending.is_cancelled(), "all that is allowed");
+        outbox.push(&mebibyte);
+        assert!(outbox.ending.is_cancelled());
+        assert_eq!(outbox.take().await, None);
+    }
+}

@@ -19,29 +19,31 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longer than anything here takes; reached only by a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a connection is made of.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// One signed-in endpoint with its connection.
-pub struct Client {
-    pub stream: Box<dyn Stream>,
+pub(crate) struct Client {
+    pub(crate) stream: Box<dyn Stream>,
     framer: Framer,
     waiting: VecDeque<Message>,
     /// `sip:user@domain`.
-    pub own: String,
-    pub epid: String,
-    pub contact: String,
+    pub(crate) own: String,
+    pub(crate) epid: String,
+    pub(crate) contact: String,
     /// `tcp` or `tls`.
-    pub wire: &'static str,
+    pub(crate) wire: &'static str,
+    /// The server's Contact, where requests in a dialog go.
+    pub(crate) target: Option<String>,
     sequence: u32,
 }
 
 impl Client {
     /// Over TCP, or TLS when there are certificates.
-    pub async fn connect(address: SocketAddr, tls: Option<&Certificates>) -> Self {
+    pub(crate) async fn connect(address: SocketAddr, tls: Option<&Certificates>) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let contact = stream.local_addr().unwrap().to_string();
         let (stream, wire): (Box<dyn Stream>, _) = match tls {
@@ -51,7 +53,7 @@ impl Client {
         Self::over(stream, wire, contact)
     }
 
-    pub fn over(stream: Box<dyn Stream>, wire: &'static str, contact: String) -> Self {
+    pub(crate) fn over(stream: Box<dyn Stream>, wire: &'static str, contact: String) -> Self {
         Self {
             stream,
             framer: Framer::new(Limits { body: 16 << 20, ..Limits::default() }),
@@ -60,17 +62,18 @@ impl Client {
             epid: "01010101".into(),
             contact,
             wire,
+            target: None,
             sequence: 0,
         }
     }
 
-    pub async fn say(&mut self, text: &str) {
+    pub(crate) async fn say(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
     /// The next message; `None` at the end of the connection.
-    pub async fn hear(&mut self) -> Option<Message> {
+    pub(crate) async fn hear(&mut self) -> Option<Message> {
         loop {
             if let Some(message) = self.waiting.pop_front() {
                 return Some(message);
@@ -92,24 +95,25 @@ impl Client {
         }
     }
 
-    /// A whole request in the client's words.
-    pub fn request(&mut self, method: &str, to: &str, call: &str, headers: &str, body: &str) -> String {
+    /// A whole request in the client's words; `to` is a URI, or a URI, `|` and the tag of the server.
+    pub(crate) fn request(&mut self, method: &str, to: &str, call: &str, headers: &str, body: &str) -> String {
         self.sequence += 1;
-        let Self { own, epid, wire, contact, sequence, .. } = self;
+        let Self { own, epid, wire, contact, sequence, target, .. } = self;
+        let (uri, tag) = to.split_once('|').map_or((to, None), |(uri, tag)| (uri, Some(tag)));
+        let target = target.as_deref().filter(|_| tag.is_some()).unwrap_or(uri);
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{wire} {contact}\r\nMax-Forwards: 70\r\n\
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/{wire} {contact}\r\nMax-Forwards: 70\r\n\
              From: \"A User\" <{own}>;tag={call}1;epid={epid}\r\nTo: <{uri}>{tag}\r\nCall-ID: {call}\r\n\
              CSeq: {sequence} {method}\r\nContact: {contact_header}\r\nUser-Agent: UCCAPI/16.0.4266.1001 OC/16.0\r\n\
              {headers}Content-Length: {length}\r\n\r\n{body}",
-            uri = to.split_once('|').map_or(to, |(uri, _)| uri),
-            tag = to.split_once('|').map(|(_, tag)| format!(";tag={tag}")).unwrap_or_default(),
+            tag = tag.map(|tag| format!(";tag={tag}")).unwrap_or_default(),
             contact_header = format_args!("<{own};opaque=user:epid:{opaque};gruu>", opaque = opaque(epid)),
             length = body.len(),
         )
     }
 
     /// The REGISTER, whose Contact is an address.
-    pub fn register(&mut self, expires: Option<u32>) -> String {
+    pub(crate) fn register(&mut self, expires: Option<u32>) -> String {
         let instance = Epid::new(&self.epid).unwrap().instance().urn();
         let contact = format!(
             "<sip:{};transport={};ms-opaque=d3470f2e1d>;methods=\"INVITE, MESSAGE, INFO, SUBSCRIBE, OPTIONS, BYE, \
@@ -131,7 +135,7 @@ impl Client {
     }
 
     /// A subscription to something of one's own; `body` with its Content-Type in front of a blank line.
-    pub fn roaming(&mut self, event: &str, accept: &str, expires: &str, kind: &str, body: &str) -> String {
+    pub(crate) fn roaming(&mut self, event: &str, accept: &str, expires: &str, kind: &str, body: &str) -> String {
         let kind = if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
         let headers = format!(
             "Event: {event}\r\nAccept: {accept}\r\nSupported: com.microsoft.autoextend\r\nSupported: ms-benotify\r\n\
@@ -142,7 +146,7 @@ impl Client {
     }
 
     /// A batch subscription to these agents, in the dialog with this tag of the server or a new one.
-    pub fn batch(&mut self, action: &str, agents: impl Iterator<Item = String>, tag: Option<&str>) -> String {
+    pub(crate) fn batch(&mut self, action: &str, agents: impl Iterator<Item = String>, tag: Option<&str>) -> String {
         let own = self.own.clone();
         let to = tag.map_or_else(|| own.clone(), |tag| format!("{own}|{tag}"));
         let body = batch_body(&own, action, agents);
@@ -161,7 +165,7 @@ const BATCH_HEADERS: &str = "Event: presence\r\nAccept: application/msrtc-event-
     Content-Type: application/msrtc-adrl-categorylist+xml\r\n";
 
 /// The document of a batch.
-pub fn batch_body(own: &str, action: &str, agents: impl Iterator<Item = String>) -> String {
+pub(crate) fn batch_body(own: &str, action: &str, agents: impl Iterator<Item = String>) -> String {
     let resources: String = agents.map(|agent| format!("<resource uri=\"{agent}\"/>\r\n")).collect();
     format!(
         "<batchSub xmlns=\"http://schemas.microsoft.com/2006/01/sip/batch-subscribe\" uri=\"{own}\" name=\"\">\r\n\
@@ -172,12 +176,12 @@ pub fn batch_body(own: &str, action: &str, agents: impl Iterator<Item = String>)
 }
 
 /// The body as text.
-pub fn text(message: &Message) -> &str {
+pub(crate) fn text(message: &Message) -> &str {
     std::str::from_utf8(message.body()).unwrap()
 }
 
 /// What the sides of a TLS connection show and trust.
-pub struct Certificates {
+pub(crate) struct Certificates {
     authority: String,
     server: (String, String),
     client: (String, String),
@@ -185,7 +189,7 @@ pub struct Certificates {
 
 impl Certificates {
     /// New ones, which name 127.0.0.1.
-    pub fn make() -> Self {
+    pub(crate) fn make() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, "authority under test");
@@ -201,7 +205,7 @@ impl Certificates {
     }
 
     /// For the front end.
-    pub fn front_end(&self, client_auth: bool) -> FrontEndTls {
+    pub(crate) fn front_end(&self, client_auth: bool) -> FrontEndTls {
         let pem = |text: &str| Pem::Text(text.as_bytes().to_vec());
         FrontEndTls {
             certificate: pem(&self.server.0),
@@ -224,7 +228,7 @@ impl Certificates {
     }
 
     /// Shakes hands as a client that shows a certificate, or does not.
-    pub async fn client(
+    pub(crate) async fn client(
         &self,
         stream: TcpStream,
         certificate: bool,
@@ -245,7 +249,7 @@ impl Certificates {
     }
 
     /// Shakes hands as a listener that the front end dials.
-    pub async fn server(&self, stream: TcpStream) -> tokio_rustls::server::TlsStream<TcpStream> {
+    pub(crate) async fn server(&self, stream: TcpStream) -> tokio_rustls::server::TlsStream<TcpStream> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(self.roots(), Arc::clone(&provider));
         let (chain, key) = self.own();
