@@ -1,5 +1,7 @@
 //! What an operator wants to know about a certificate: whose it is, who vouches for it, how long, and for what.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use presence_core::log_text::Safe;
 use rustls::pki_types::CertificateDer;
@@ -18,7 +20,7 @@ pub(crate) struct Certificate {
     pub(crate) subject: String,
     /// Who issued it: the common name, otherwise the whole name.
     pub(crate) issuer: String,
-    /// The host names of its subject alternative name, in lower case and in their order.
+    /// The host names and addresses of its subject alternative name, in lower case and in their order.
     pub(crate) names: Vec<String>,
     /// From when it is valid, in seconds since 1970.
     pub(crate) not_before: i64,
@@ -52,6 +54,7 @@ impl Certificate {
                 ParsedExtension::SubjectAlternativeName(names) => {
                     read.names.extend(names.general_names.iter().filter_map(|name| match name {
                         GeneralName::DNSName(name) => Some(safe(name).to_ascii_lowercase()),
+                        GeneralName::IPAddress(bytes) => address(bytes),
                         _ => None,
                     }));
                 }
@@ -119,6 +122,12 @@ impl Certificate {
         }
         format!("valid until {} ({} left)", day(self.not_after), days_text(days))
     }
+}
+
+/// The address of an entry: 4 or 16 bytes.
+fn address(bytes: &[u8]) -> Option<String> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok().map(|address| address.to_string())
 }
 
 fn days_text(days: i64) -> String {

@@ -279,5 +279,5 @@ fn a_server_that_does_not_want_our_certificate_is_something_to_look_at() {
     let ended = doctor(&config, &[]);
     let pool = told(&ended, "warn", "pool").join("\n");
     assert!(pool.contains("accepts TLS") && pool.contains("did not ask for our certificate"), "{pool}");
-    failed(&ended, "endpoint", &["is not answered", "closed the connection", "log"]);
+    failed(&ended, "endpoint", &["is not answered", "Idle -> Establishing", "log"]);
 }

@@ -1,4 +1,4 @@
-//! What the provider's own parts say in their log while they are tried: warnings and errors, which are told in the report.
+//! What the provider's own parts say in their log while they are tried, so that it is told in the report.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,8 @@ const MOST: usize = 100;
 /// One line of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Remark {
+    /// True for a warning or an error.
+    pub(super) is_warning: bool,
     /// Whose it is: the URI of an endpoint, or nothing.
     pub(super) logger: String,
     /// What failed, when it names that.
@@ -32,9 +34,16 @@ impl Heard {
         tracing::subscriber::set_default(tracing_subscriber::registry().with(self.clone()))
     }
 
-    /// Everything since the last call.
-    pub(super) fn take(&self) -> Vec<Remark> {
-        std::mem::take(&mut *self.remarks())
+    /// The warnings since the last call.
+    pub(super) fn take_warnings(&self) -> Vec<Remark> {
+        std::mem::take(&mut *self.remarks()).into_iter().filter(|one| one.is_warning).collect()
+    }
+
+    /// What an endpoint has said, apart from its failures.
+    pub(super) fn said_by(&self, logger: &str) -> Vec<String> {
+        let remarks = self.remarks();
+        let said = remarks.iter().filter(|one| one.logger == logger && one.failure.is_none());
+        said.map(|one| one.text.clone()).collect()
     }
 
     /// The last failure that an endpoint has complained about.
@@ -50,10 +59,10 @@ impl Heard {
 impl<S: Subscriber> Layer<S> for Heard {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let about = event.metadata();
-        if *about.level() > Level::WARN || !about.target().starts_with("presence_") {
+        if *about.level() > Level::INFO || !about.target().starts_with("presence_") {
             return;
         }
-        let mut remark = Remark::default();
+        let mut remark = Remark { is_warning: *about.level() <= Level::WARN, ..Remark::default() };
         event.record(&mut remark);
         let mut remarks = self.remarks();
         if remarks.len() < MOST {
@@ -88,18 +97,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warnings_and_errors_are_kept_with_whom_they_are_about() {
+    fn what_is_said_is_kept_with_whom_it_is_about() {
         let heard = Heard::default();
         let guard = heard.listen();
-        tracing::info!(logger = "a", "not this");
+        tracing::debug!(logger = "sip:a@b.c", "not this");
+        tracing::info!(logger = %"sip:a@b.c", "up");
         tracing::error!(logger = %"sip:a@b.c", failure = %"403 no", "do something");
         assert_eq!(heard.failure_of("sip:a@b.c").as_deref(), Some("403 no"));
         assert_eq!(heard.failure_of("sip:x@b.c"), None);
         let text = "do something".to_owned();
-        let expected = Remark { logger: "sip:a@b.c".to_owned(), failure: Some("403 no".to_owned()), text };
-        assert_eq!(heard.take(), [expected]);
+        assert_eq!(heard.said_by("sip:a@b.c"), ["up"]);
+        let (logger, failure) = ("sip:a@b.c".to_owned(), Some("403 no".to_owned()));
+        assert_eq!(heard.take_warnings(), [Remark { is_warning: true, logger, failure, text }]);
         drop(guard);
         tracing::error!("nobody listens");
-        assert_eq!(heard.take(), []);
+        assert_eq!(heard.take_warnings(), []);
     }
 }

@@ -98,7 +98,7 @@ async fn tls(server: &Server, identity: Option<&TlsIdentity>, heard: &Heard, now
         );
     };
     // What was said before is not about this server.
-    drop(heard.take());
+    drop(heard.take_warnings());
     let mut step = match attempt(server, identity).await {
         Ok(()) => Step::ok(STEP, format!("{} accepts TLS with our certificate", shown(server))),
         Err(why) => {
@@ -107,7 +107,7 @@ async fn tls(server: &Server, identity: Option<&TlsIdentity>, heard: &Heard, now
         }
     };
     if step.result == Outcome::Ok {
-        for remark in heard.take() {
+        for remark in heard.take_warnings() {
             step.result = Outcome::Warn;
             step.advice.push(remark.text);
         }

@@ -14,6 +14,8 @@ use super::report::{Outcome, Step};
 
 /// For the endpoints, and again for the subscription.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// So many lines of an endpoint's log are told when it fails.
+const MOST_SAID: usize = 6;
 /// How often the provider is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
 /// For the end of the subscription and the registrations.
@@ -67,7 +69,12 @@ async fn settled(
     let mut usable = false;
     for endpoint in kinds.iter().filter_map(|kind| view.endpoint(*kind)) {
         usable |= endpoint.state == EndpointState::Established;
-        tell(endpoint_step(endpoint, failure(endpoint), pool));
+        let mut step = endpoint_step(endpoint, failure(endpoint), pool);
+        if step.result == Outcome::Fail {
+            step.details = heard.said_by(endpoint.uri.as_str());
+            step.details.truncate(MOST_SAID);
+        }
+        tell(step);
     }
     usable
 }
@@ -111,7 +118,7 @@ fn endpoint_step(endpoint: &EndpointView, failure: Option<String>, pool: &PoolSe
         None => Step::fail(
             STEP,
             format!("{who} is not {done} within {} s", PATIENCE.as_secs()),
-            "the server takes the connection and says nothing: check that it is a SIP server, and its own log",
+            "check that it is a SIP server that is asked, and its own log",
         ),
         Some(failure) => {
             Step::fail(STEP, format!("{who} is not {done}: {failure}"), endpoint_advice(endpoint.kind, &failure, pool))
