@@ -33,7 +33,7 @@ impl Handler<PoolFound> for LocalEndpoint {
             (Ok(_), None) => {}
             (Err(error), _) => {
                 let failure = Failure::new(FailureKind::Endpoint, EndedBy::Network, error.to_string());
-                self.connect_failed(message.attempt, failure);
+                self.pool_not_found(message.attempt, failure);
             }
         }
         self.drive(ctx);

@@ -1,10 +1,12 @@
 //! One local endpoint: an identity of ours at a pool, with its connection and its dialogs.
 //!
-//! The pure parts decide: [`EndpointLifecycle`] when to connect, probe and recover, [`Subscriber`] what goes over the
+//! The pure parts decide: [`EndpointLifecycle`] when to connect, probe and recover, [`Dialect`] what goes over the
 //! wire. A loss stops the actor, and the actix supervisor restarts it: the same value, its mailbox kept, its timer
 //! forgotten; what the lifecycle asks for then (a new connection, in its own time) is done by the restarted actor.
 
+mod dialect;
 mod handlers;
+mod parent;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -13,76 +15,22 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, Supervisor};
 use presence_core::{
-    AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointState, Failure,
-    FailureKind, TransitionReason,
+    AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointPolicy,
+    EndpointState, Failure, FailureKind, TransitionReason,
 };
-use presence_sip::{Dialect, Epid, Gather, SkypeConfig, SkypeSubscriber, Subscriber, SubscriberConfig, WireEvent};
+use presence_sip::{Dialect, Gather, WireEvent};
 
-use crate::messages::{
-    ChildDown, Congested, Done, EndpointLost, EndpointPaused, EndpointUp, Feed, Relieved, TokenSent,
-};
+use crate::clock;
+use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp, Feed};
 use crate::setup::{DialectSetup, EndpointSetup, Pool};
-use crate::throttle::Throttle;
 use crate::transport::{Transport, TransportSettings};
-use crate::{clock, entropy};
 
+use dialect::{advice, dialect};
 pub(crate) use handlers::Depart;
+pub(crate) use parent::{Parent, Throttled};
 
-/// What the endpoint speaks.
-fn dialect(setup: &EndpointSetup, gather: Gather) -> Box<dyn Dialect> {
-    let entropy = || -> presence_sip::Entropy { Box::new(entropy::fill) };
-    match setup.dialect {
-        DialectSetup::Simple => {
-            let mut config = SubscriberConfig::new(setup.uri.clone(), "", "");
-            config.target = setup.pool.target();
-            config.transport = setup.transport;
-            config.expires = setup.expires;
-            config.credentials.clone_from(&setup.credentials);
-            config.timers = setup.timers;
-            Box::new(Subscriber::new(config, entropy()))
-        }
-        DialectSetup::Skype { registers } => {
-            // The same after a restart, so that the pool replaces the old registration and the old dialog (MS-SIPREGE).
-            let epid = Epid::of(setup.uri.as_str());
-            let mut config = SkypeConfig::new(setup.uri.clone(), epid, "", "", gather);
-            config.target = setup.pool.target();
-            config.transport = setup.transport;
-            config.credentials.clone_from(&setup.credentials);
-            config.timers = setup.timers;
-            config.use_registration = registers;
-            Box::new(SkypeSubscriber::new(config, entropy()))
-        }
-    }
-}
-
-/// What an endpoint tells its parent.
-pub(crate) struct Parent {
-    pub(crate) up: Recipient<EndpointUp>,
-    pub(crate) paused: Recipient<EndpointPaused>,
-    pub(crate) lost: Recipient<EndpointLost>,
-    pub(crate) down: Recipient<ChildDown<EndpointKind>>,
-    pub(crate) throttle: Option<Throttled>,
-}
-
-/// What the throttle is told.
-pub(crate) struct Throttled {
-    /// What a token was granted for has reached the wire.
-    sent: Recipient<TokenSent>,
-    /// The pool cannot keep up.
-    congested: Recipient<Congested>,
-    /// The pool takes what it is given.
-    relieved: Recipient<Relieved>,
-}
-
-impl Throttled {
-    pub(crate) fn of(throttle: Addr<Throttle>) -> Self {
-        Self {
-            sent: throttle.clone().recipient(),
-            congested: throttle.clone().recipient(),
-            relieved: throttle.recipient(),
-        }
-    }
-}
+/// The largest body that is accepted where agents travel in lists, in bytes.
+const LARGEST_LIST: usize = 4 * 1024 * 1024;
 
 /// How far the end of everything is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +59,6 @@ pub(crate) struct LocalEndpoint {
     /// Where the pool has sent us.
     redirected: Option<Pool>,
     departure: Departure,
-    /// The pool could not keep up once; since then the throttle hears of every success.
-    was_congested: bool,
     /// Agents that were accepted since the throttle was told.
     accepted: u32,
     transport: Option<Transport>,
@@ -135,7 +81,8 @@ impl LocalEndpoint {
     pub(crate) fn launch(setup: EndpointSetup, gather: Gather, incarnation: u32, parent: Parent) -> Addr<Self> {
         let now = clock::now();
         let dialect = dialect(&setup, gather);
-        let mut lifecycle = EndpointLifecycle::new(now, setup.policy);
+        let registers = matches!(setup.dialect, DialectSetup::Skype { registers: true });
+        let mut lifecycle = EndpointLifecycle::new(now, EndpointPolicy { registers, ..setup.policy });
         lifecycle.handle(now, EndpointInput::Start);
         Supervisor::start(move |_| Self {
             setup,
@@ -145,7 +92,6 @@ impl LocalEndpoint {
             dialect,
             redirected: None,
             departure: Departure::None,
-            was_congested: false,
             accepted: 0,
             transport: None,
             listening: None,
@@ -187,38 +133,18 @@ impl LocalEndpoint {
 
     /// The token of an order of an agent is used up.
     fn token_sent(&self) {
-        if let Some(throttle) = &self.parent.throttle {
-            throttle.sent.do_send(TokenSent);
-        }
+        self.parent.throttle.iter().for_each(Throttled::sent);
     }
 
     /// The pool cannot keep up: the rate is lowered.
-    fn congested(&mut self) {
-        self.was_congested = true;
-        if let Some(throttle) = &self.parent.throttle {
-            throttle.congested.do_send(Congested);
-        }
+    fn congested(&self) {
+        self.parent.throttle.iter().for_each(Throttled::congested);
     }
 
     /// What the pool has accepted lets the rate rise again.
     fn relieve(&mut self) {
         let agents = std::mem::take(&mut self.accepted);
-        if let (true, 1.., Some(throttle)) = (self.was_congested, agents, &self.parent.throttle) {
-            throttle.relieved.do_send(Relieved { agents });
-        }
-    }
-
-    /// What an operator does about an alarm.
-    const fn advice(&self) -> &'static str {
-        match self.setup.dialect {
-            DialectSetup::Simple => {
-                "the pool does not serve presence subscriptions; check that the address is that of a presence server"
-            }
-            DialectSetup::Skype { .. } => {
-                "the pool does not serve this endpoint; check that the trusted application, its endpoint and the names in \
-                 its certificate are as `presence-provider provision` prints them"
-            }
-        }
+        self.parent.throttle.iter().for_each(|throttle| throttle.relieved(agents));
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {
@@ -270,7 +196,7 @@ impl LocalEndpoint {
             // The same is not said again for every agent and every pause.
             EndpointEffect::Alarm(failure) if self.last_failure.as_ref() == Some(&failure) => {}
             EndpointEffect::Alarm(failure) => {
-                tracing::error!(logger = %self.setup.uri, failure = %failure, "{}", self.advice());
+                tracing::error!(logger = %self.setup.uri, failure = %failure, "{}", advice(self.setup.dialect));
             }
             EndpointEffect::StateChanged { from, to, why, reason: TransitionReason::None } => {
                 tracing::info!(logger = %self.setup.uri, "{} {from} -> {to}: {why}", self.kind());
@@ -295,6 +221,10 @@ impl Actor for LocalEndpoint {
             settings.listen = self.setup.listen;
             settings.tls.clone_from(&self.setup.tls);
             settings.limits = self.setup.limits;
+            if matches!(self.setup.dialect, DialectSetup::Skype { .. }) {
+                // The answer to a list of 500 agents carries a document for each.
+                settings.limits.body = settings.limits.body.max(LARGEST_LIST);
+            }
             let events = ctx.address().recipient();
             self.transport = Some(match &self.setup.memory {
                 Some(network) => Transport::start_in_memory(settings, Arc::clone(network), events),

@@ -120,14 +120,24 @@ impl LocalEndpoint {
         });
     }
 
+    pub(super) fn pool_not_found(&mut self, attempt: u32, failure: Failure) {
+        self.complain(&failure);
+        self.lifecycle_input(EndpointInput::PoolNotFound { attempt, failure });
+    }
+
     pub(super) fn connect_failed(&mut self, attempt: u32, failure: Failure) {
-        if self.last_failure.as_ref() != Some(&failure) {
+        self.complain(&failure);
+        self.lifecycle_input(EndpointInput::ConnectFailed { attempt, failure });
+    }
+
+    /// The pool cannot be reached: said once for each reason.
+    fn complain(&mut self, failure: &Failure) {
+        if self.last_failure.as_ref() != Some(failure) {
             tracing::warn!(logger = %self.setup.uri, failure = %failure, "the {} cannot reach its pool; it keeps trying", self.kind());
         }
         self.last_failure = Some(failure.clone());
         // Where we were sent is not there: the next attempt goes where the configuration says.
         self.redirected = None;
-        self.lifecycle_input(EndpointInput::ConnectFailed { attempt, failure });
     }
 
     /// The address at which the pool reaches us: our listener's, with the local address of the connection where the

@@ -1,6 +1,7 @@
 //! UcmaPresenceSource: subscriptions at Skype for Business pools and RFC 3856 presence servers.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -37,6 +38,8 @@ pub(crate) struct Ucma {
     /// When the endpoints send what they have gathered, in the dialect of lists: all of them at the same moments, so that
     /// no second sees what two of them have gathered in one.
     gather: Gather,
+    /// Shared with the endpoints: one of their pools could not keep up once.
+    was_congested: Arc<AtomicBool>,
     endpoints: Vec<EndpointChild>,
     up: EndpointSet,
 }
@@ -53,7 +56,8 @@ impl Ucma {
             })
             .collect();
         let gather = Gather::new(clock::now(), per_second);
-        Self { policy: Arc::new(policy), gather, endpoints, up: EndpointSet::EMPTY }
+        let was_congested = Arc::default();
+        Self { policy: Arc::new(policy), gather, was_congested, endpoints, up: EndpointSet::EMPTY }
     }
 }
 
@@ -141,7 +145,11 @@ impl Source<Ucma> {
             paused: ctx.address().recipient(),
             lost: ctx.address().recipient(),
             down: ctx.address().recipient(),
-            throttle: self.shared.throttle.clone().map(Throttled::of),
+            throttle: self
+                .shared
+                .throttle
+                .clone()
+                .map(|throttle| Throttled::of(throttle, Arc::clone(&self.serves.was_congested))),
         };
         let address = LocalEndpoint::launch(endpoint.setup.clone(), self.serves.gather, endpoint.incarnation, parent);
         endpoint.address = Some(address.clone());

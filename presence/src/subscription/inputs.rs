@@ -320,11 +320,29 @@ impl Subscription {
     }
 
     fn refresh_wanted(&mut self, now: Instant) {
-        if let State::Active(mut dialog) = self.state
-            && let Refresh::Scheduled { .. } | Refresh::Kept = dialog.refresh
-        {
-            dialog.refresh = Refresh::Scheduled { at: now };
-            self.dialog_due(now, dialog);
+        match self.state {
+            State::Active(mut dialog) => {
+                if let Refresh::Scheduled { .. } | Refresh::Kept = dialog.refresh {
+                    dialog.refresh = Refresh::Scheduled { at: now };
+                    self.dialog_due(now, dialog);
+                }
+            }
+            // It is made up for if the agent is wanted again.
+            State::Releasing { mut dialog, ticket } => {
+                if let Refresh::Scheduled { .. } | Refresh::Kept = dialog.refresh {
+                    dialog.refresh = Refresh::Scheduled { at: now };
+                    self.enter(State::Releasing { dialog, ticket }, "the endpoint wants a refresh");
+                }
+            }
+            // There is no dialog that could be refreshed, or its SUBSCRIBE is under way.
+            State::Idle
+            | State::WaitingForEndpoint { .. }
+            | State::AwaitingToken { .. }
+            | State::Subscribing { .. }
+            | State::BackingOff { .. }
+            | State::Abandoned
+            | State::Withdrawing { .. }
+            | State::Unsubscribing { .. } => {}
         }
     }
 

@@ -109,7 +109,8 @@ impl Dialog {
     /// A NOTIFY says how much time is left, which shortens and never lengthens.
     pub(super) fn shorten(&mut self, now: Instant, expires: Duration) {
         let end = after(now, expires);
-        if self.expires_at.is_some_and(|known| known <= end) {
+        if self.refresh == Refresh::Kept || self.expires_at.is_some_and(|known| known <= end) {
+            // Who keeps the dialog alive watches its end too.
             return;
         }
         self.expires_at = Some(end);

@@ -32,6 +32,8 @@ pub(crate) struct World {
     /// What the pool holds: by endpoint and number, every dialog that was asked for and not seen to end.
     dialogs: BTreeSet<(EndpointKind, Attempt)>,
     unsubscribed: Vec<Attempt>,
+    /// The SUBSCRIBE of this dialog, the first one or a refresh, is not answered yet.
+    asked: Option<Attempt>,
     /// The dialog that was joined, since nothing else was asked of it.
     kept: Option<Attempt>,
     /// The dialog whose endpoint wants it refreshed and has not seen the refresh.
@@ -66,6 +68,7 @@ impl World {
             cancelled: Vec::new(),
             dialogs: BTreeSet::new(),
             unsubscribed: Vec::new(),
+            asked: None,
             kept: None,
             wants_refresh: None,
             published: None,
@@ -121,8 +124,7 @@ impl World {
             Event::Notify(which, availability, expires) => {
                 if let Some((_, attempt)) = self.reachable(which) {
                     let status = Some(Status::of(Availability::new(availability)));
-                    // An endpoint that keeps the dialog keeps its expiry to itself.
-                    let expires = expires.filter(|_| !self.keeps).map(Duration::from_secs);
+                    let expires = expires.map(Duration::from_secs);
                     self.feed(SubscriptionInput::Notified { attempt, status, expires });
                 }
             }
@@ -222,11 +224,13 @@ impl World {
             self.feed(SubscriptionInput::Accepted { attempt, expires });
             return;
         }
-        self.wants_refresh = self.wants_refresh.filter(|&wanted| wanted != attempt);
-        self.feed(SubscriptionInput::Joined { attempt });
-        if self.is_active_on(attempt) {
-            self.kept = Some(attempt);
-            assert_eq!(self.machine.poll_timeout(), None, "who keeps the dialog watches its end too");
+        if self.asked == Some(attempt) {
+            self.asked = None;
+            self.feed(SubscriptionInput::Joined { attempt });
+            let state = self.machine.view().state;
+            if matches!(state, SubscriptionState::Active | SubscriptionState::Releasing) {
+                self.kept = Some(attempt);
+            }
         }
     }
 
@@ -237,13 +241,14 @@ impl World {
 
     fn want_refresh(&mut self, which: usize) {
         let Some((via, attempt)) = self.reachable(which) else { return };
-        let is_served = self.kept == Some(attempt) && self.is_active_on(attempt);
+        let is_served = self.kept == Some(attempt);
+        let is_active = self.is_active_on(attempt);
         self.feed(SubscriptionInput::RefreshWanted { attempt });
         if is_served {
             self.kept = None;
             self.wants_refresh = Some(attempt);
             let is_asked = self.tickets.values().any(|&class| class == TokenClass::Refresh);
-            assert_eq!(is_asked, self.may_begin(via), "a token is taken at once, unless the endpoint is paused");
+            assert_eq!(is_asked, is_active && self.may_begin(via), "a token is taken at once, unless it has to wait");
         }
     }
 
@@ -251,6 +256,7 @@ impl World {
     fn forget(&mut self, attempt: Attempt) {
         self.kept = self.kept.filter(|&kept| kept != attempt);
         self.wants_refresh = self.wants_refresh.filter(|&wanted| wanted != attempt);
+        self.asked = self.asked.filter(|&asked| asked != attempt);
     }
 
     fn fail(&mut self, which: usize, kind: FailureKind, retry_after: Option<u64>) {
@@ -311,7 +317,7 @@ impl World {
                     sent += 1;
                     self.judge_subscribe(via);
                     self.dialogs.retain(|&(endpoint, _)| endpoint != via);
-                    (self.kept, self.wants_refresh) = (None, None);
+                    (self.kept, self.wants_refresh, self.asked) = (None, None, Some(attempt));
                     self.dialogs.insert((via, attempt));
                 }
                 SubscriptionEffect::Refresh { via, attempt } => {
@@ -320,6 +326,7 @@ impl World {
                     assert!(self.dialogs.contains(&(via, attempt)), "refreshed what is not there");
                     assert_ne!(self.kept, Some(attempt), "refreshed although the endpoint keeps it");
                     self.forget(attempt);
+                    self.asked = Some(attempt);
                 }
                 SubscriptionEffect::Unsubscribe { via, attempt } => {
                     sent += 1;
@@ -384,6 +391,13 @@ impl World {
         );
         assert!(!(is_unwanted_state && self.wanted), "wanted and {:?}", view.state);
         assert!(view.state != SubscriptionState::Active || self.wanted, "active and unwanted");
+        if view.state == SubscriptionState::Active && self.kept.is_some() {
+            assert_eq!(self.machine.poll_timeout(), None, "who keeps the dialog watches its end too");
+        }
+        if view.state == SubscriptionState::Active && self.wants_refresh.is_some() {
+            let is_asked = self.tickets.values().any(|&class| class == TokenClass::Refresh);
+            assert!(is_asked || self.machine.poll_timeout().is_some(), "the wish for a refresh is forgotten");
+        }
         if let Some(via) = view.via {
             assert!(self.up.contains(via), "{:?} through a lost endpoint", view.state);
         }

@@ -176,3 +176,32 @@ fn a_dialog_of_its_own_that_becomes_a_membership_forgets_its_expiry() {
     rig.accepted(20, 1, 3_600);
     assert_eq!(rig.due(), Some((3_260, Deadline::Refresh)), "and the other way round");
 }
+
+#[test]
+fn a_refresh_that_is_wanted_while_a_member_waits_to_be_released_is_made_up_for_too() {
+    let mut rig = member(&[A]);
+    rig.unwanted(5);
+    assert_eq!(refresh_wanted(&mut rig, 6, 1), []);
+    assert_eq!(rig.wanted(7), [Cancel(2)]);
+    assert_eq!(rig.tick(7), [Take(3, ForRefresh)]);
+}
+
+#[test]
+fn a_refresh_that_is_wanted_when_an_unwanted_agent_joins_is_made_up_for_too() {
+    let mut rig = Rig::with(3, &[A]);
+    rig.up(0, A);
+    rig.subscribing(0, A);
+    rig.unwanted(1);
+    assert_eq!(joined(&mut rig, 2, 1), [Take(2, Release)]);
+    assert_eq!(refresh_wanted(&mut rig, 2, 1), []);
+    assert_eq!(rig.wanted(3), [Cancel(2)]);
+    assert_eq!(rig.tick(3), [Take(3, ForRefresh)]);
+}
+
+#[test]
+fn what_a_notify_says_of_the_end_is_no_news_for_a_member() {
+    let mut rig = member(&[A]);
+    let expires = Some(Duration::from_secs(60));
+    rig.feed(10, SubscriptionInput::Notified { attempt: Attempt(1), status: None, expires });
+    assert_eq!(rig.due(), None);
+}
