@@ -1,12 +1,15 @@
-//! The other side, for demos and tests: a simulated presence server (RFC 3856) with agents that move by seeded dice and
-//! with faults on request. Never for production: it keeps no secrets and believes every peer on loopback.
+//! The other side, for demos and tests: a simulated presence server (RFC 3856) and a simulated Skype for Business front
+//! end, with agents that move by seeded dice and with faults on request. Never for production: it keeps no secrets and
+//! believes every peer on loopback.
 //!
 //! Two layers, as everywhere in this project:
 //! - [`PresenceServer`] is the pure machine: messages and time in, messages and one deadline out;
 //! - [`Simulator`] puts it on real sockets, TCP and UDP on one port of loopback, and gives a [`SimulatorHandle`]
-//!   whose methods play the story: who changes, what breaks, what was counted.
+//!   whose methods play the story: who changes, what breaks, what was counted;
+//! - [`FrontEnd`] and [`FrontEndServer`] are the same two for the dialect of Skype for Business: a forest of pools that
+//!   verifies the ten rules of the published protocol, answers as they do, and takes [`Command`]s.
 //!
-//! It speaks to directly connected subscribers; there is no proxy between them, and Record-Route of requests is not
+//! The presence server speaks to directly connected subscribers; there is no proxy between them, and Record-Route of requests is not
 //! followed. Of presence-sip it uses the message, the framer and the answers, and none of the subscriber's machines: a
 //! mistake in those must not be hidden by the same mistake here.
 //!

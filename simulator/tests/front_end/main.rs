@@ -1,11 +1,12 @@
 //! The simulated front end under virtual time, one sentence per rule and per answer of the checklist.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, reason = "tests")]
 
 mod answers;
 mod commands;
 mod faults;
 mod many;
 mod notifications;
+mod pair;
 mod pools;
 mod registration;
 mod rules;
