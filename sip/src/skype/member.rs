@@ -164,9 +164,16 @@ impl Members {
     pub(super) fn keys(&self) -> Vec<MemberKey> {
         self.by_key.keys().copied().collect()
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.by_key.len()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The design allows 600 bytes for one of a hundred thousand agents: this, its name, and its place in three maps.
+    #[test]
+    fn a_member_is_small() {
+        let entries = size_of::<(AgentUri, MemberKey)>() * 2 + size_of::<(MemberKey, Box<Member>)>() * 2;
+        assert!(size_of::<Member>() + entries < 450, "{} and {entries}", size_of::<Member>());
     }
 }

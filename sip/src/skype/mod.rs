@@ -161,6 +161,13 @@ impl SkypeSubscriber {
         &self.config
     }
 
+    /// Somebody has been told that this attempt is over.
+    fn forget_orphaned(&mut self, uri: &AgentUri, attempt: Attempt) {
+        if self.orphaned.get(uri) == Some(&attempt) {
+            self.orphaned.remove(uri);
+        }
+    }
+
     fn member(&mut self, uri: &AgentUri, attempt: Attempt) -> Option<MemberKey> {
         self.members.find(uri).filter(|key| self.members.get(*key).is_some_and(|member| member.attempt == attempt))
     }
@@ -200,6 +207,7 @@ impl Dialect for SkypeSubscriber {
 
     fn refresh(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
         let Some(key) = self.member(uri, attempt) else {
+            self.forget_orphaned(uri, attempt);
             let failure = Failure::new(FailureKind::Dialog, EndedBy::Us, "there is nothing to refresh");
             return self.effects.push_back(SubscriberEffect::Failed { uri: uri.clone(), attempt, failure });
         };
@@ -213,9 +221,7 @@ impl Dialect for SkypeSubscriber {
 
     fn unsubscribe(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
         let Some(key) = self.member(uri, attempt) else {
-            if self.orphaned.get(uri) == Some(&attempt) {
-                self.orphaned.remove(uri);
-            }
+            self.forget_orphaned(uri, attempt);
             return self.effects.push_back(SubscriberEffect::Ended { uri: uri.clone(), attempt });
         };
         let Some(member) = self.members.get_mut(key) else { return };

@@ -76,7 +76,7 @@ impl SkypeSubscriber {
             .map_err(|error| Failure::new(FailureKind::Transient, EndedBy::Us, error.to_string()));
         let timers = &self.config.timers;
         let reliable = self.config.transport.reliable();
-        let kept = bytes.as_ref().map(Bytes::clone).unwrap_or_default();
+        let kept = bytes.clone().unwrap_or_default();
         let timeout = timers.request_timeout();
         let transaction = ClientTransaction::start(now, branch, "SUBSCRIBE", kept, reliable, timers, timeout);
         dialog.exchange = Some(Box::new(Exchange { transaction, entries, closes, challenges }));

@@ -60,7 +60,9 @@ fn a_home_dialog_that_is_lost_twice_within_a_minute_is_the_pools_trouble() {
     for _ in 0..3 {
         assert_eq!(pool.failure().kind, FailureKind::Endpoint, "nobody is to blame, not even who waited");
     }
-    assert!(matches!(pool.tell(), SubscriberEffect::PresenceUnavailable(failure) if failure.kind == FailureKind::Endpoint));
+    assert!(
+        matches!(pool.tell(), SubscriberEffect::PresenceUnavailable(failure) if failure.kind == FailureKind::Endpoint)
+    );
     pool.quiet();
 }
 

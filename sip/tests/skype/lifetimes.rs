@@ -8,7 +8,8 @@ use crate::pool::{FLUSH, ONE, Pool, agent, carried, contact, ended, listed, noti
 
 fn wanted(pool: &mut Pool) -> Vec<presence_core::AgentUri> {
     let told = pool.told.drain(..);
-    told.filter_map(|told| if let SubscriberEffect::WantsRefresh { uri, .. } = told { Some(uri) } else { None }).collect()
+    told.filter_map(|told| if let SubscriberEffect::WantsRefresh { uri, .. } = told { Some(uri) } else { None })
+        .collect()
 }
 
 #[test]

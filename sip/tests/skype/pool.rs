@@ -5,7 +5,6 @@ use std::fmt::Write;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use presence_core::{AgentUri, Attempt, Failure};
 use presence_sip::{
     Credentials, Dialect, Epid, FlowId, Gather, Limits, Message, Method, SkypeConfig, SkypeSubscriber,
@@ -30,10 +29,8 @@ pub(crate) fn seconds(seconds: u64) -> Duration {
 /// One endpoint with all that it has said.
 pub(crate) struct Pool {
     pub(crate) subject: SkypeSubscriber,
-    pub(crate) start: Instant,
     pub(crate) now: Instant,
     pub(crate) sent: VecDeque<Message>,
-    pub(crate) raw: VecDeque<Bytes>,
     pub(crate) told: VecDeque<SubscriberEffect>,
     pub(crate) counted: Vec<WireEvent>,
     cseq: u32,
@@ -57,8 +54,8 @@ impl Pool {
             }
         });
         let subject = SkypeSubscriber::new(config, entropy);
-        let (sent, raw, told) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        Self { subject, start: now, now, sent, raw, told, counted: Vec::new(), cseq: 0 }
+        let (sent, told) = (VecDeque::new(), VecDeque::new());
+        Self { subject, now, sent, told, counted: Vec::new(), cseq: 0 }
     }
 
     /// An endpoint that the pool has registered.
@@ -96,10 +93,9 @@ impl Pool {
             match effect {
                 SubscriberEffect::Transmit { bytes, .. } if *bytes == *b"\r\n\r\n" => {}
                 SubscriberEffect::Transmit { bytes, .. } => {
-                    let message = Message::parse(bytes.clone(), &Limits::default()).unwrap();
+                    let message = Message::parse(bytes, &Limits::default()).unwrap();
                     assert_eq!(message.check(), Ok(()), "what we print is sane");
                     self.sent.push_back(message);
-                    self.raw.push_back(bytes);
                 }
                 SubscriberEffect::Count(event) => self.counted.push(event),
                 other => self.told.push_back(other),
@@ -154,7 +150,6 @@ impl Pool {
     /// The next message that was sent, which must be a request.
     pub(crate) fn request(&mut self) -> Message {
         let message = self.sent.pop_front().expect("a request was sent");
-        self.raw.pop_front();
         assert!(message.method().is_some(), "{message:?}");
         message
     }
@@ -357,7 +352,6 @@ pub(crate) fn wants(uri: &AgentUri, attempt: Attempt) -> SubscriberEffect {
 impl Pool {
     /// The code of the next message that was sent, if it is an answer.
     pub(crate) fn request_or_answer(&mut self) -> Option<u16> {
-        self.raw.pop_front();
         self.sent.pop_front()?.status()
     }
 }

@@ -84,8 +84,8 @@ fn one_message_takes_in_and_lets_go() {
 fn our_batch_is_worded_like_the_published_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors/ms-pres-2.2.2.4.1-subscribe-batch.sip");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        let mut stderr = std::io::stderr();
-        return drop(std::io::Write::write_all(&mut stderr, b"skipped: the shared vectors are not here\n"));
+        println!("skipped: there is no {}", path.display());
+        return;
     };
     let (head, body) = text.split_once("<batchSub").unwrap();
     let lines = head.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with("Content-Length"));
