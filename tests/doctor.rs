@@ -281,3 +281,16 @@ fn a_server_that_does_not_want_our_certificate_is_something_to_look_at() {
     assert!(pool.contains("accepts TLS") && pool.contains("did not ask for our certificate"), "{pool}");
     failed(&ended, "endpoint", &["is not answered", "Idle -> Establishing", "log"]);
 }
+
+#[test]
+fn a_pool_of_the_user_endpoint_that_does_not_exist_is_told_apart() {
+    let server = server(1);
+    let user = format!("<UserEndpoint UserUri=\"sip:user@{DOMAIN}\" PoolFqdn=\"pool.nowhere.invalid:5061\" />");
+    let text = Config::text("", &user, &pool(server.address(), "tcp"), &queue("a", &[1]));
+    let ended = doctor(&Config::of(&text), &[]);
+    failed(&ended, "names", &["the pool pool.nowhere.invalid:5061 is not found", "PoolFqdn of <UserEndpoint>"]);
+    failed(&ended, "endpoint", &["the user endpoint sip:user@demo.example is not answered"]);
+    // The other endpoint is well, and so is what it subscribes to.
+    told(&ended, "ok", "endpoint");
+    told(&ended, "ok", "subscription");
+}

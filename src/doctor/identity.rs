@@ -168,3 +168,54 @@ fn authorities(pool: &PoolSettings, now: Timestamp) -> Step {
     }
     step
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    fn own(days: i64) -> Certificate {
+        Certificate {
+            common_name: Some("Trust.example.com".to_owned()),
+            subject: "CN=Trust.example.com".to_owned(),
+            issuer: "Authority".to_owned(),
+            names: vec!["trust.example.com".to_owned()],
+            not_before: 0,
+            not_after: days * DAY,
+            for_server: true,
+            for_client: true,
+        }
+    }
+
+    fn result(own: &Certificate, dialect: Dialect, computer: Option<&str>) -> Outcome {
+        judged(own, dialect, computer, Timestamp::from_second(DAY).expect("a day")).result
+    }
+
+    #[test]
+    fn thirty_days_are_enough_and_one_less_is_a_warning() {
+        assert_eq!(result(&own(31), Dialect::Skype, None), Outcome::Ok);
+        assert_eq!(result(&own(30), Dialect::Skype, None), Outcome::Warn);
+        assert_eq!(result(&own(0), Dialect::Skype, None), Outcome::Fail);
+    }
+
+    #[test]
+    fn a_computer_that_is_not_named_is_a_warning_where_its_full_name_is_known() {
+        let own = own(99);
+        assert_eq!(result(&own, Dialect::Skype, Some("ucc01.example.com")), Outcome::Warn);
+        assert_eq!(result(&own, Dialect::Skype, Some("ucc01")), Outcome::Ok);
+        assert_eq!(result(&own, Dialect::Skype, Some("trust.example.com")), Outcome::Ok);
+    }
+
+    #[test]
+    fn the_rules_of_trusted_applications_bind_skype_for_business_only() {
+        for broken in [
+            Certificate { common_name: None, ..own(99) },
+            Certificate { names: vec!["other.example.com".to_owned()], ..own(99) },
+            Certificate { for_client: false, ..own(99) },
+        ] {
+            assert_eq!(result(&broken, Dialect::Skype, None), Outcome::Fail, "{broken:?}");
+            assert_eq!(result(&broken, Dialect::Simple, None), Outcome::Warn, "{broken:?}");
+        }
+    }
+}
