@@ -119,7 +119,7 @@ impl SkypeSubscriber {
         let reading = Reading::of(response, &self.limits);
         let reading = reading.as_ref();
         if let Some(reading) = reading {
-            self.take_lists(now, key, reading);
+            self.take_lists(key, reading);
         }
         for member in &asked {
             self.joined(now, key, *member);

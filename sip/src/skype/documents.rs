@@ -1,7 +1,5 @@
 //! What documents do to the agents that they are about.
 
-use std::time::Instant;
-
 use presence_core::{AgentUri, EndedBy, Failure, FailureKind, SourceNetwork};
 
 use super::SkypeSubscriber;
@@ -20,7 +18,7 @@ const QUOTA: u32 = 2012;
 
 impl SkypeSubscriber {
     /// What the resource lists of a body say; true when any agent is to be subscribed elsewhere.
-    pub(super) fn take_lists(&mut self, now: Instant, dialog: DialogKey, reading: &Reading) -> bool {
+    pub(super) fn take_lists(&mut self, dialog: DialogKey, reading: &Reading) -> bool {
         let mut resubscribe = false;
         for resource in reading.lists.iter().flat_map(|list| &list.resources) {
             // One that is active decides; otherwise the last word counts.
@@ -34,19 +32,20 @@ impl SkypeSubscriber {
                 continue;
             };
             resubscribe |= instance.state == InstanceState::Resubscribe;
-            self.take_instance(now, dialog, key, instance);
+            self.take_instance(dialog, key, instance);
         }
         resubscribe
     }
 
-    fn take_instance(&mut self, now: Instant, dialog: DialogKey, key: MemberKey, instance: &ListInstance) {
+    fn take_instance(&mut self, dialog: DialogKey, key: MemberKey, instance: &ListInstance) {
         let Some(member) = self.members.get(key) else { return };
         match &instance.state {
             InstanceState::Active | InstanceState::Pending => {}
             InstanceState::Resubscribe => self.moved(dialog, key, instance.pool_fqdn.as_deref()),
-            InstanceState::Terminated if is_quota(instance) => {
+            // Who has a dialog of its own cannot be polled in a batch, and backs off.
+            InstanceState::Terminated if is_quota(instance) && member.route != Route::Single => {
                 if !matches!(member.hold, Hold::Polled { .. }) || self.is_subscription(dialog) {
-                    self.poll_from_now(now, key);
+                    self.poll_from_now(key);
                 }
             }
             InstanceState::Terminated => {
@@ -93,7 +92,7 @@ impl SkypeSubscriber {
     }
 
     /// The agent's server takes no more watchers: it is asked for now and then, which does not count there.
-    fn poll_from_now(&mut self, _now: Instant, key: MemberKey) {
+    fn poll_from_now(&mut self, key: MemberKey) {
         let Some(member) = self.members.get(key) else { return };
         if member.wish == Wish::Drop {
             return self.end(key);

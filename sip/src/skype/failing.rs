@@ -100,13 +100,15 @@ impl SkypeSubscriber {
     /// to know.
     pub(super) fn unavailable(&mut self, now: Instant, id: BatchId, mut members: Vec<MemberKey>, failure: &Failure) {
         let failure = Failure { kind: FailureKind::Endpoint, ..failure.clone() };
-        if let Some(batch) = self.batch_mut(id) {
-            batch.hold_back(now);
-            if id == HOME {
+        match self.batch_mut(id) {
+            // Whoever keeps the endpoint waits before it asks again.
+            Some(batch) if id == HOME => {
                 members.extend(batch.line.values());
                 members.extend(batch.polls.values());
                 members.extend(std::mem::take(&mut batch.repairs).into_iter().flat_map(|repair| repair.keys));
             }
+            Some(batch) => batch.hold_back(now),
+            None => {}
         }
         members.into_iter().for_each(|member| self.fail(member, &failure));
         if id == HOME {

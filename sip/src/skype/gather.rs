@@ -101,7 +101,8 @@ impl SkypeSubscriber {
     /// Sends what was released; true when anything was sent.
     fn flush(&mut self, now: Instant) -> bool {
         let mut sent = false;
-        if self.departure.is_some() || self.waits_for_orphans {
+        let paused = self.paused_until.is_some_and(|until| until > now);
+        if self.departure.is_some() || self.waits_for_orphans || paused {
             return sent;
         }
         loop {

@@ -39,6 +39,9 @@ use dialog::{DialogKey, Dialogs};
 use member::{Errand, Hold, MemberKey, Members, Wish};
 use orphans::{Departure, Server};
 
+/// Room for more effects than this is given back when they are done.
+const EFFECTS_KEPT: usize = 1024;
+
 /// Everything that one local endpoint does at its pool: it registers, holds one dialog with each pool that takes its
 /// agents in batches and one for each agent that does not fit into a batch, and keeps all of them alive.
 ///
@@ -86,6 +89,8 @@ pub struct SkypeSubscriber {
     orphans: Vec<DialogKey>,
     orphaned: BTreeMap<AgentUri, Attempt>,
     waits_for_orphans: bool,
+    /// The pool asked to be left alone.
+    paused_until: Option<Instant>,
     /// An OPTIONS on its way.
     options: Option<ClientTransaction>,
     /// A question about the pool is open.
@@ -141,6 +146,7 @@ impl SkypeSubscriber {
             orphans: Vec::new(),
             orphaned: BTreeMap::new(),
             waits_for_orphans: false,
+            paused_until: None,
             options: None,
             probing: false,
             departure: None,
@@ -187,6 +193,10 @@ impl Dialect for SkypeSubscriber {
     fn subscribe(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
         if let Some(old) = self.orphaned.remove(uri) {
             self.effects.push_back(SubscriberEffect::Ended { uri: uri.clone(), attempt: old });
+        }
+        if self.departure.is_some() {
+            let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "the endpoint is going");
+            return self.effects.push_back(SubscriberEffect::Failed { uri: uri.clone(), attempt, failure });
         }
         let Some(key) = self.members.find(uri) else {
             let key = self.members.insert(uri.clone(), attempt);
@@ -297,7 +307,11 @@ impl Dialect for SkypeSubscriber {
     }
 
     fn poll_effect(&mut self) -> Option<SubscriberEffect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if effect.is_none() && self.effects.capacity() > EFFECTS_KEPT {
+            self.effects = VecDeque::new();
+        }
+        effect
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

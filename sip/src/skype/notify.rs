@@ -130,7 +130,7 @@ impl SkypeSubscriber {
         }
         let mut resubscribe = false;
         if let Some(reading) = Reading::of(request, &self.limits) {
-            resubscribe = self.take_lists(now, key, &reading);
+            resubscribe = self.take_lists(key, &reading);
             self.take_documents(key, &reading, &[], false, network(request));
         }
         if over {

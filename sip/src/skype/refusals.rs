@@ -55,7 +55,7 @@ impl SkypeSubscriber {
             _ => {}
         }
         if status == 503 {
-            self.effects.push_back(SubscriberEffect::Overloaded { retry_after: failure.retry_after });
+            self.overloaded(now, failure.retry_after);
         }
         match kind {
             Kind::Single(_) => self.single_refused(now, key, status, &failure, entries),

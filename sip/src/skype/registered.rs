@@ -1,6 +1,6 @@
 //! The registration, the sign of life, and what both say about the pool.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use presence_core::{Again, EndedBy, Failure, FailureKind, TransitionReason};
 
@@ -13,6 +13,12 @@ use crate::message::Message;
 use crate::registration::RegistrationEffect;
 use crate::subscriber::SubscriberEffect;
 use crate::transaction::{Answer, ClientTransaction, Due};
+
+/// How long a pool is left alone that answers 503 and does not say for how long.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// A pool that wants to be left alone for longer is asked again after this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl SkypeSubscriber {
     /// Registers, or asks for a sign of life where that was done or is not wanted.
@@ -51,7 +57,7 @@ impl SkypeSubscriber {
             Answer::Provisional | Answer::Repeated => {}
             Answer::Final if status == 503 => {
                 self.probing = false;
-                self.effects.push_back(SubscriberEffect::Overloaded { retry_after: response.retry_after() });
+                self.overloaded(now, response.retry_after());
             }
             // Whatever it says, it says something.
             Answer::Final => self.pool_answered(now),
@@ -81,8 +87,15 @@ impl SkypeSubscriber {
         self.effects.push_back(SubscriberEffect::ProbeFailed(failure));
     }
 
+    /// 503: nothing that waits goes out before the time that the pool asks for.
+    pub(super) fn overloaded(&mut self, now: Instant, retry_after: Option<Duration>) {
+        self.paused_until = Some(now + retry_after.unwrap_or(PAUSE).min(LONGEST_PAUSE));
+        self.effects.push_back(SubscriberEffect::Overloaded { retry_after });
+    }
+
     /// The pool lives, and we are registered where that is due.
     fn pool_answered(&mut self, now: Instant) {
+        self.paused_until = None;
         self.end_orphans(now);
         if std::mem::take(&mut self.probing) {
             self.effects.push_back(SubscriberEffect::ProbeAnswered);
@@ -109,7 +122,7 @@ impl SkypeSubscriber {
                     if !self.registration.is_registered() {
                         self.probing = false;
                     }
-                    self.effects.push_back(SubscriberEffect::Overloaded { retry_after });
+                    self.overloaded(now, retry_after);
                 }
                 RegistrationEffect::Deregistered { failure, reason, again } => {
                     self.probing = false;

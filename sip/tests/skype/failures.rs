@@ -127,6 +127,12 @@ fn a_503_pauses_the_pool_and_blames_nobody() {
     pool.answer(&subscribe, 503, &["Retry-After: 30"]);
     assert_eq!(pool.tell(), SubscriberEffect::Overloaded { retry_after: Some(seconds(30)) });
     assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+    // Who has a token waits as well.
+    pool.subscribe(&agent(2), ONE);
+    pool.pass(seconds(29));
+    pool.silent();
+    pool.pass(seconds(3));
+    assert_eq!(listed(&pool.request(), "subscribe"), ["sip:agent2@domain.com"]);
 }
 
 #[test]

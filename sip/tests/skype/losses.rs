@@ -157,6 +157,8 @@ fn leaving_ends_every_dialog_then_the_registration_and_says_so() {
     pool.drain();
     let told: Vec<_> = pool.told.drain(..).collect();
     assert_eq!(told, [1, 2, 3, 4].map(|number| ended(&agent(number), ONE)));
+    pool.subscribe(&agent(5), ONE);
+    assert_eq!(pool.failure().kind, FailureKind::Endpoint, "nothing begins any more");
     let (first, second, register) = (pool.request(), pool.request(), pool.request());
     assert_eq!((first.expires(), second.expires()), (Some(seconds(0)), Some(seconds(0))));
     assert_eq!([first.call_id(), second.call_id()], [home.call_id(), batch.call_id()]);

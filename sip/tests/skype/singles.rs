@@ -138,3 +138,12 @@ fn a_single_that_nobody_answers_is_the_agents_own_trouble() {
     assert_eq!(pool.tell(), SubscriberEffect::Congested);
     assert_eq!(pool.failure().kind, FailureKind::Transient);
 }
+
+#[test]
+fn a_single_whose_quota_is_full_backs_off() {
+    let (mut pool, home) = Pool::live(15, &[agent(1)]);
+    let subscribe = single(&mut pool, &home, &agent(1));
+    let row = "state=\"terminated\" reason=\"quotaExceeded\" statusCode=\"413\" msDiagCode=\"2012\"";
+    pool.accept(&subscribe, &[(&agent(1), row)], &[]);
+    assert_eq!(pool.failure().kind, FailureKind::Transient);
+}
