@@ -15,6 +15,7 @@
     reason = "a load program: it may panic, reads clocks and prints what it measured"
 )]
 
+mod front_end;
 mod meter;
 mod notify;
 mod pool;
@@ -50,20 +51,33 @@ enum What {
     Size(size::Plan),
     /// The presence server; started by the others
     #[command(hide = true)]
-    Pool { agents: usize },
+    Pool { agents: usize, dialect: DialectArgument },
+}
+
+/// What is spoken to the presence server.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DialectArgument {
+    /// One dialog per agent
+    Simple,
+    /// One dialog for all agents
+    Skype,
 }
 
 /// Everything that is run when nothing is named: each in a process of its own, so that none sees another's memory.
-const USUAL: [&str; 4] = [
+const USUAL: [&str; 6] = [
     "notify --uccs 10",
     "notify --uccs 10 --log",
     "subscribe --agents 10000 --rate 20000",
     "size --agents 10000 --uccs 3 --steps 1,10,100",
+    "notify --dialect skype --uccs 10",
+    "size --dialect skype --agents 10000 --uccs 3 --steps 1,10,100",
 ];
-const TINY: [&str; 3] = [
+const TINY: [&str; 5] = [
     "notify --agents 5 --uccs 2 --notifies 100 --repeat 1 --log",
     "subscribe --agents 20 --rate 1000 --repeat 1",
     "size --agents 20 --uccs 2 --steps 1,2",
+    "notify --dialect skype --agents 5 --uccs 2 --notifies 100 --repeat 1",
+    "size --dialect skype --agents 20 --uccs 2 --steps 1,2",
 ];
 
 fn main() -> ExitCode {
@@ -74,7 +88,8 @@ fn main() -> ExitCode {
     });
     match arguments.what {
         None => return all(if arguments.bench { &USUAL } else { &TINY }),
-        Some(What::Pool { agents }) => pool::serve(agents),
+        Some(What::Pool { agents, dialect: DialectArgument::Simple }) => pool::serve(agents),
+        Some(What::Pool { agents, dialect: DialectArgument::Skype }) => front_end::serve(agents),
         Some(What::Notify(plan)) => rig::in_actix(notify::run(plan)),
         Some(What::Subscribe(plan)) => rig::in_actix(subscribe::run(plan)),
         Some(What::Size(plan)) => rig::in_actix(size::run(plan)),

@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
+use clap::ValueEnum;
 use presence_simulator::{Reach, Simulator, SimulatorSettings};
 use tokio::sync::mpsc;
+
+use crate::DialectArgument;
 
 /// The domain of the agents `agent1` and on.
 pub(crate) const DOMAIN: &str = "load.example";
@@ -17,14 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The presence server's side: serves until its input ends.
 pub(crate) fn serve(agents: usize) {
     let settings = SimulatorSettings { reach: Reach::Tcp, ..SimulatorSettings::with_agents(agents, DOMAIN) };
-    let (orders, mut ordered) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            if line.map_or(true, |line| orders.send(line).is_err()) {
-                break;
-            }
-        }
-    });
+    let mut ordered = orders();
     // Everything on one thread, so that a machine of two leaves the other one to the provider.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -50,7 +46,20 @@ pub(crate) fn serve(agents: usize) {
     });
 }
 
-fn answer(line: &str) {
+/// The lines of the standard input.
+pub(crate) fn orders() -> mpsc::UnboundedReceiver<String> {
+    let (orders, ordered) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if line.map_or(true, |line| orders.send(line).is_err()) {
+                break;
+            }
+        }
+    });
+    ordered
+}
+
+pub(crate) fn answer(line: &str) {
     println!("{line}");
     std::io::stdout().flush().unwrap();
 }
@@ -77,9 +86,10 @@ pub(crate) struct Times {
 }
 
 impl Pool {
-    pub(crate) async fn start(agents: usize) -> Self {
+    pub(crate) async fn start(agents: usize, dialect: DialectArgument) -> Self {
+        let word = dialect.to_possible_value().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["pool", &agents.to_string()])
+            .args(["pool", &agents.to_string(), word.get_name()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

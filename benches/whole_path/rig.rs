@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Context, Handler};
-use presence_actors::{EndpointSetup, Pool, PresenceEvent, Provider, Setup, UccClient};
+use presence_actors::{DialectSetup, EndpointSetup, Pool, PresenceEvent, Provider, Setup, UccClient};
 use presence_core::{AgentUri, EndpointKind, SourceRules};
 use presence_sip::TransportKind;
 use tokio::sync::Notify;
 
+use crate::DialectArgument;
 use crate::pool::DOMAIN;
 
 /// How long to wait for what should have come long ago.
@@ -121,11 +122,14 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Starts both and waits until the endpoint is up.
-    pub(crate) async fn start(pool: SocketAddr, rate: u32, uccs: usize) -> Self {
+    pub(crate) async fn start(pool: SocketAddr, rate: u32, uccs: usize, dialect: DialectArgument) -> Self {
         let rules = SourceRules { attendant: None, pstn: false, graph: false, ucma: true };
         let pool = Pool::Address { host: pool.ip().to_string(), port: Some(pool.port()) };
         let uri = format!("sip:provider@{DOMAIN}").parse().unwrap();
-        let endpoint = EndpointSetup::new(EndpointKind::Application, uri, pool, TransportKind::Tcp);
+        let mut endpoint = EndpointSetup::new(EndpointKind::Application, uri, pool, TransportKind::Tcp);
+        if dialect == DialectArgument::Skype {
+            endpoint.dialect = DialectSetup::Skype { registers: true };
+        }
         let mut setup = Setup::new(rules, vec![endpoint]);
         setup.subscriptions_per_second = NonZeroU32::new(rate).unwrap();
         let provider = Provider::start(setup);

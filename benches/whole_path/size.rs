@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::DialectArgument;
 use crate::meter;
 use crate::pool::Pool;
 use crate::rig::Rig;
@@ -17,14 +18,17 @@ pub(crate) struct Plan {
     /// After how many NOTIFYs for each agent to look again
     #[arg(long, value_delimiter = ',', default_value = "1,10,100,1000")]
     steps: Vec<u64>,
+    /// What is spoken to the presence server
+    #[arg(long, value_enum, default_value = "simple")]
+    dialect: DialectArgument,
 }
 
 /// What is in motion comes to rest before memory is read.
 const REST: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(plan: Plan) {
-    let mut pool = Pool::start(plan.agents).await;
-    let rig = Rig::start(pool.address, 20_000, plan.uccs).await;
+    let mut pool = Pool::start(plan.agents, plan.dialect).await;
+    let rig = Rig::start(pool.address, 20_000, plan.uccs, plan.dialect).await;
     tokio::time::sleep(REST).await;
     let empty = meter::resident();
     let took = rig.want(plan.agents).await;

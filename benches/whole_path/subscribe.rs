@@ -1,5 +1,6 @@
 //! CPU per SUBSCRIBE, SUBSCRIBEs per second when the rate allows it, and the time of a full start.
 
+use crate::DialectArgument;
 use crate::meter::{self, Spread};
 use crate::pool::Pool;
 use crate::rig::Rig;
@@ -23,8 +24,8 @@ pub(crate) struct Plan {
 pub(crate) async fn run(plan: Plan) {
     let (mut cost, mut rate, mut start, mut busiest) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for _ in 0..plan.repeat {
-        let mut pool = Pool::start(plan.agents).await;
-        let rig = Rig::start(pool.address, plan.rate, plan.uccs).await;
+        let mut pool = Pool::start(plan.agents, DialectArgument::Simple).await;
+        let rig = Rig::start(pool.address, plan.rate, plan.uccs, DialectArgument::Simple).await;
         let before = meter::cpu();
         let took = rig.want(plan.agents).await;
         cost.push(meter::each(meter::cpu().saturating_sub(before), plan.agents as u64));
