@@ -83,7 +83,7 @@ mod tests {
         assert!(plan.termination && !plan.outage, "{plan:?}");
         let plan = Timeline::plan(Some(Duration::from_secs(1)), ALL, DemoDialect::Simple);
         assert!(!plan.termination && !plan.outage, "{plan:?}");
-        let slow = Timeline::plan(Some(Duration::from_secs(20)), Duration::from_secs(60), DemoDialect::Skype);
+        let slow = Timeline::plan(Some(Duration::from_secs(20)), Duration::from_secs(60), DemoDialect::Simple);
         assert!(slow.termination && !slow.outage, "{slow:?}");
     }
 

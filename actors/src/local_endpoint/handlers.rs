@@ -156,7 +156,7 @@ impl Handler<ObserveEndpoint> for LocalEndpoint {
             kind: self.kind(),
             uri: self.setup.uri.clone(),
             state: self.lifecycle.state(),
-            last_failure: self.last_failure.clone(),
+            last_failure: self.last_failure.clone().or_else(|| self.lifecycle.view().last_failure),
             wire: self.dialect.stats(),
             deviations: self.deviations.clone(),
         })
