@@ -105,3 +105,21 @@ impl Gather {
         usize::try_from(self.most.get()).unwrap_or(usize::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_of_gathering_are_whole_periods_after_the_origin_and_always_ahead() {
+        let origin = Instant::now() + Duration::from_secs(10);
+        let gather = Gather::new(origin, NonZeroU32::MIN);
+        let at = |millis| origin + Duration::from_millis(millis);
+        assert_eq!(gather.next(origin - Duration::from_secs(3)), origin);
+        for (now, next) in [(0, 1_010), (1, 1_010), (1_009, 1_010), (1_010, 2_020), (86_400_000, 86_400_450)] {
+            assert_eq!(gather.next(at(now)), at(next), "{now}");
+        }
+        let broken = Gather { period: Duration::ZERO, ..gather };
+        assert!(broken.next(at(5)) > at(5));
+    }
+}

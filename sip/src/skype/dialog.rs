@@ -163,7 +163,8 @@ impl Dialog {
         let end = now + expires;
         let before = self.expires_at.replace(end);
         let going_on = before.is_some() && self.refresh_at.is_none();
-        if going_on && before.is_some_and(|before| end <= before + LATER) {
+        // While a pass goes on, what counts down begins no other.
+        if going_on && !granted && before.is_some_and(|before| end <= before + LATER) {
             return;
         }
         let margin = REFRESH_MARGIN.min(self.lifetime / 2);

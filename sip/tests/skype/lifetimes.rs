@@ -121,3 +121,18 @@ fn a_dialog_without_members_is_ended_instead_of_refreshed() {
     pool.subscribe(&agent(2), ONE);
     assert_eq!(pool.flushed().request_uri(), Some("sip:app@domain.com"));
 }
+
+#[test]
+fn a_server_that_grants_less_each_time_is_asked_in_time_all_the_same() {
+    let (mut pool, _) = Pool::live(15, &[agent(1)]);
+    pool.pass(seconds(27_901));
+    for granted in [600, 300] {
+        assert_eq!(wanted(&mut pool), [agent(1)]);
+        pool.refresh(&agent(1), ONE);
+        let message = pool.flushed();
+        pool.receive(&reply(&message, 200, &[&contact(), &format!("Expires: {granted}")], None));
+        pool.told.clear();
+        pool.pass(seconds(granted / 2));
+    }
+    assert_eq!(wanted(&mut pool), [agent(1)]);
+}
