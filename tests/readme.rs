@@ -18,7 +18,7 @@ fn the_configuration_in_the_readme_is_accepted_without_a_warning() {
     let agents: Vec<usize> = loaded.settings.contact_centers.iter().map(|queue| queue.agents.len()).collect();
     assert_eq!(agents, [2], "one queue with two agents");
     let pool = loaded.settings.ucma.expect("a UCMA source").pool;
-    assert_eq!(pool.dialect, presence_config::Dialect::Simple, "the dialect that this version serves");
+    assert_eq!(pool.dialect, presence_config::Dialect::Skype, "what the product is named for");
 }
 
 #[test]
