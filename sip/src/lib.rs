@@ -15,6 +15,8 @@
 //! * [`Message`]: the headers, unfolded, compact names in full, every URI verbatim; [`NameAddr`], [`Via`] and the other
 //!   typed readings are made when asked for.
 //! * [`Request`], [`respond`]: what we send. [`Request`] holds rsip's headers; the printer and the guard are ours.
+//! * [`Dialect`]: what a local endpoint can do, filled by [`Subscriber`] (`simple`, RFC 6665) and [`SkypeSubscriber`]
+//!   (`skype`: a [`Registration`], agents in batches, MS-PRES).
 //! * [`typed::lift`]: rsip's typed headers, only where they say what the text says.
 //! * [`Registration`]: keeps an endpoint registered at a pool of Skype for Business.
 //! * [`DigestClient`]: challenges answered. [`classify`]: what a refusal means, to who owns it.

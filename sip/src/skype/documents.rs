@@ -174,7 +174,9 @@ impl SkypeSubscriber {
     /// A document of an agent could not be read: its value stays, and it is asked for once.
     fn unreadable(&mut self, key: MemberKey) {
         let Some(member) = self.members.get_mut(key) else { return };
-        if !std::mem::replace(&mut member.unreadable, true) {
+        // What is on its way will bring another document.
+        if !member.unreadable && member.errand == Errand::None {
+            member.unreadable = true;
             self.want_refresh(key);
         }
     }

@@ -62,7 +62,13 @@ impl SkypeSubscriber {
         if members.is_empty() {
             return self.close(now, key, "it has no members");
         }
-        members.into_iter().for_each(|member| self.want_refresh(member));
+        for key in members {
+            // Whoever was asked for a lifetime ago and has not come is asked for again.
+            if let Some(member) = self.members.get_mut(key) {
+                member.refresh_wanted = false;
+            }
+            self.want_refresh(key);
+        }
     }
 
     /// Asks for a token for an agent, once until it has come.
