@@ -71,6 +71,7 @@ fn silence_is_the_agents_fault_when_the_pool_answers_the_probe() {
     let mut pair = Pair::tcp();
     pair.subscribe(ONE);
     pair.pass(seconds(32));
+    assert_eq!(pair.tell(), SubscriberEffect::Congested);
     let probe = pair.request();
     assert_eq!(probe.request_uri(), Some("sip:domain.com"));
     pair.quiet();
@@ -85,6 +86,8 @@ fn silence_is_the_pools_fault_when_it_does_not_answer_the_probe_either() {
     pair.subscribe_to(&agent(1), ONE);
     pair.subscribe_to(&agent(2), ONE);
     pair.pass(seconds(32));
+    assert_eq!(pair.tell(), SubscriberEffect::Congested);
+    assert_eq!(pair.tell(), SubscriberEffect::Congested);
     pair.request();
     pair.silent();
     pair.pass(seconds(9));
@@ -99,6 +102,7 @@ fn an_overloaded_pool_is_to_blame_for_its_silence() {
     let mut pair = Pair::tcp();
     pair.subscribe(ONE);
     pair.pass(seconds(32));
+    assert_eq!(pair.tell(), SubscriberEffect::Congested);
     let probe = pair.request();
     pair.reply(&probe, 503, &["Retry-After: 9"]);
     assert_eq!(pair.tell(), SubscriberEffect::Overloaded { retry_after: Some(seconds(9)) });
@@ -111,6 +115,7 @@ fn a_refresh_without_an_answer_ends_the_dialog() {
     let notify = pair.live();
     pair.refresh(ONE);
     pair.pass(seconds(32));
+    assert_eq!(pair.tell(), SubscriberEffect::Congested);
     let probe = pair.request();
     pair.reply(&probe, 200, &[]);
     assert_eq!(pair.tell(), SubscriberEffect::ProbeAnswered);
@@ -139,6 +144,7 @@ fn an_agent_that_is_not_wanted_any_more_is_no_failure_when_nobody_answers() {
     let mut pair = Pair::tcp();
     pair.subscribe(ONE);
     pair.pass(seconds(32));
+    assert_eq!(pair.tell(), SubscriberEffect::Congested);
     let probe = pair.request();
     pair.unsubscribe(ONE);
     assert_eq!(pair.tell(), SubscriberEffect::Ended { uri: user(), attempt: ONE });
