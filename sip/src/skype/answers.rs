@@ -109,7 +109,7 @@ impl SkypeSubscriber {
         if let Kind::Batch(batch) | Kind::Poll(batch) = kind
             && let Some(batch) = self.batch_mut(batch)
         {
-            batch.relieve();
+            batch.accepted();
             if poll {
                 batch.polling = None;
             }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use presence_core::AgentUri;
+
 use super::SkypeSubscriber;
 use super::dialog::{DialogKey, Wording};
 use super::member::{BatchId, HOME, MemberKey};
@@ -16,6 +18,12 @@ const HOLD_BACK: Duration = Duration::from_secs(5);
 
 /// The longest a batch is held back.
 const LONGEST_HOLD_BACK: Duration = Duration::from_secs(60);
+
+/// So many culprits in a row, with nobody accepted in between, are no culprits: the server takes nobody.
+const CULPRITS: u32 = 3;
+
+/// The most agents that are remembered as doubtful.
+const MOST_DOUBTFUL: usize = 64;
 
 /// A part of a message that was refused, to be sent again by itself.
 #[derive(Debug)]
@@ -47,6 +55,12 @@ pub(super) struct Batch {
     /// Refusals in a row.
     failures: u32,
     pub(super) held_until: Option<Instant>,
+    /// Agents refused with 400 by themselves, since the server last accepted anybody.
+    culprits: u32,
+    /// Who was refused so while the server took nobody: those are asked for behind all others.
+    doubtful: VecDeque<AgentUri>,
+    /// A member that is asked for again to see whether the server takes anybody.
+    pub(super) witness: Option<MemberKey>,
 }
 
 impl Batch {
@@ -63,6 +77,9 @@ impl Batch {
             lost_at: None,
             failures: 0,
             held_until: None,
+            culprits: 0,
+            doubtful: VecDeque::new(),
+            witness: None,
         }
     }
 
@@ -77,16 +94,43 @@ impl Batch {
         self.held_until = Some(now + wait);
     }
 
-    /// The server has accepted.
+    /// The server has no reason any more to be left alone.
     pub(super) const fn relieve(&mut self) {
         self.failures = 0;
         self.held_until = None;
     }
 
+    /// The server has accepted agents.
+    pub(super) fn accepted(&mut self) {
+        self.relieve();
+        self.culprits = 0;
+        self.doubtful.clear();
+        self.witness = None;
+    }
+
+    /// The server has refused an agent with 400 when it was asked for by itself; true when the agent is to blame.
+    pub(super) const fn blame(&mut self) -> bool {
+        self.culprits = self.culprits.saturating_add(1);
+        self.culprits < CULPRITS
+    }
+
+    /// Perhaps this agent is to blame, perhaps the server.
+    pub(super) fn doubt(&mut self, uri: AgentUri) {
+        if !self.doubts(&uri) {
+            self.doubtful.truncate(MOST_DOUBTFUL - 1);
+            self.doubtful.push_front(uri);
+        }
+    }
+
+    pub(super) fn doubts(&self, uri: &AgentUri) -> bool {
+        self.doubtful.contains(uri)
+    }
+
     /// The connection is another one: nothing of the dialog is left, and nobody waits.
     pub(super) fn reset(&mut self) {
-        let (target, wording) = (self.target.take(), self.wording);
-        *self = Self { wording, ..Self::new(target, self.chunk) };
+        let (target, wording, culprits) = (self.target.take(), self.wording, self.culprits);
+        let doubtful = std::mem::take(&mut self.doubtful);
+        *self = Self { wording, culprits, doubtful, ..Self::new(target, self.chunk) };
     }
 
     /// Nobody waits any more.

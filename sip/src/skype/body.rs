@@ -6,7 +6,7 @@ use presence_core::{AgentUri, SourceNetwork};
 
 use crate::documents::{
     CATEGORIES, Category, DocumentLimits, MULTIPART_RELATED, Part, RLMI, ResourceList, is_media_type, read_categories,
-    read_rlmi, split_multipart,
+    read_categories_uri, read_rlmi, split_multipart,
 };
 use crate::message::Message;
 
@@ -31,6 +31,8 @@ pub(super) struct Reading {
     pub(super) documents: Vec<(Option<AgentUri>, Vec<Category>)>,
     /// Parts that cannot be read, with whose they are where that can be told.
     pub(super) unreadable: Vec<Option<AgentUri>>,
+    /// A list of resources cannot be read.
+    pub(super) listless: bool,
     /// Nothing of it can be read.
     pub(super) broken: bool,
 }
@@ -56,7 +58,9 @@ impl Reading {
         }
         let part = Part { content_id: None, content_type: content_type.into(), body: body.clone() };
         reading.take_parts(std::slice::from_ref(&part), limits);
-        reading.broken = reading.lists.is_empty() && reading.documents.is_empty();
+        // Of a damaged document it may still be known whose it is.
+        reading.broken =
+            reading.lists.is_empty() && reading.documents.is_empty() && !reading.unreadable.iter().any(Option::is_some);
         if reading.broken {
             reading.unreadable.clear();
         }
@@ -70,17 +74,21 @@ impl Reading {
                 Err(error) => {
                     tracing::trace!(%error, "unreadable resource list");
                     self.unreadable.push(None);
+                    self.listless = true;
                 }
             }
         }
         let mut named = BTreeMap::new();
         for part in parts.iter().filter(|part| !is_media_type(&part.content_type, RLMI)) {
-            let read = if is_media_type(&part.content_type, CATEGORIES) {
-                read_categories(&part.body, &limits.one).map_err(|error| error.to_string())
+            let (read, damaged);
+            if is_media_type(&part.content_type, CATEGORIES) {
+                read = read_categories(&part.body, &limits.one).map_err(|error| error.to_string());
+                // Damaged behind its first element, it still says whose it is.
+                damaged = read.is_err().then(|| read_categories_uri(&part.body, &limits.one)).flatten();
             } else {
-                Err("its media type was not asked for".to_owned())
-            };
-            let written = read.as_ref().ok().and_then(|document| document.uri.as_deref());
+                (read, damaged) = (Err("its media type was not asked for".to_owned()), None);
+            }
+            let written = read.as_ref().ok().and_then(|document| document.uri.as_deref()).or(damaged.as_deref());
             let uri = written.and_then(|uri| AgentUri::parse(uri).ok());
             let uri = uri.or_else(|| {
                 if named.is_empty() {

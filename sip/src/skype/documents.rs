@@ -151,6 +151,12 @@ impl SkypeSubscriber {
             let member = uri.as_ref().and_then(|uri| self.member_in(dialog, uri)).or(single);
             member.into_iter().for_each(|member| self.unreadable(member));
         }
+        if reading.listless && !reading.broken {
+            // What it said of those without a document is not known.
+            let unheard = |key: &MemberKey| self.members.get(*key).is_some_and(|member| member.categories.is_empty());
+            let unheard: Vec<MemberKey> = asked.iter().copied().filter(unheard).collect();
+            unheard.into_iter().for_each(|member| self.unreadable(member));
+        }
         if reading.broken {
             self.count(WireEvent::UnparsableBody);
             let asked: Vec<MemberKey> = if asked.is_empty() { single.into_iter().collect() } else { asked.to_vec() };

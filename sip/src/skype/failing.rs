@@ -118,7 +118,7 @@ impl SkypeSubscriber {
         }
         members.into_iter().for_each(|member| self.fail(member, &failure));
         if id == HOME {
-            self.effects.push_back(SubscriberEffect::PresenceUnavailable(failure));
+            self.presence_unavailable(failure);
         }
     }
 }

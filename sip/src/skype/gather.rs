@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::SkypeSubscriber;
+use super::batch::Batch;
 use super::dialog::{DialogKey, Entry, Kind};
 use super::member::{BatchId, Errand, Hold, Lane, MemberKey, Route, Wish};
 
@@ -83,12 +84,25 @@ impl SkypeSubscriber {
             return;
         }
         self.released = self.queued;
+        if !self.is_held(now) {
+            self.end_some_orphans(now);
+        }
         let idle = !self.flush(now);
-        let waits = !self.singles.is_empty() || self.batches.iter().any(|batch| batch.waits());
+        let waits = self.anyone_waits();
         let next = self.config.gather.next(now);
         // A flush that came late leaves no room at the next moment, but soon after it.
         let room = self.sent.front().map(|(at, _)| *at + SPAN).filter(|at| idle && *at > now && self.room(now) == 0);
         self.flush_at = waits.then(|| room.map_or(next, |room| room.min(next)));
+    }
+
+    /// True while anything waits for a moment of gathering.
+    pub(super) fn anyone_waits(&self) -> bool {
+        !(self.singles.is_empty() && self.farewells.is_empty()) || self.batches.iter().any(Batch::waits)
+    }
+
+    /// Nothing may go out now, whoever waits.
+    fn is_held(&self, now: Instant) -> bool {
+        self.departure.is_some() || self.waits_for_orphans || self.paused_until.is_some_and(|until| until > now)
     }
 
     /// A dialog has got its answer: the rest of what was released goes, where one message cannot hold a period.
@@ -101,8 +115,7 @@ impl SkypeSubscriber {
     /// Sends what was released; true when anything was sent.
     fn flush(&mut self, now: Instant) -> bool {
         let mut sent = false;
-        let paused = self.paused_until.is_some_and(|until| until > now);
-        if self.departure.is_some() || self.waits_for_orphans || paused {
+        if self.is_held(now) {
             return sent;
         }
         loop {
@@ -209,6 +222,10 @@ impl SkypeSubscriber {
                 self.end(*key);
             } else {
                 entries.push(Entry { key: *key, asked });
+                if !self.farewells.is_empty() {
+                    let uri = member.uri.clone();
+                    self.end_former(now, &uri);
+                }
             }
         }
         if entries.is_empty() {
@@ -267,6 +284,8 @@ impl SkypeSubscriber {
             }
             (Wish::Keep, Hold::In(dialog)) => self.ask(now, dialog, vec![Entry { key, asked: wish }]),
             (Wish::Keep, Hold::Nowhere | Hold::Polled { .. }) => {
+                let agent = member.uri.clone();
+                self.end_former(now, &agent);
                 let dialog = self.begin(Kind::Single(key), uri, super::dialog::Wording::default());
                 self.ask(now, dialog, vec![Entry { key, asked: wish }])
             }

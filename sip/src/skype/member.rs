@@ -160,6 +160,11 @@ impl Members {
         self.by_key.iter().filter(|(_, member)| belongs(member)).map(|(key, _)| *key).collect()
     }
 
+    /// The first for which this holds.
+    pub(super) fn first(&self, holds: impl Fn(&Member) -> bool) -> Option<MemberKey> {
+        self.by_key.iter().find(|(_, member)| holds(member)).map(|(key, _)| *key)
+    }
+
     /// All, in a fixed order. For what happens to all at once, never per message.
     pub(super) fn keys(&self) -> Vec<MemberKey> {
         self.by_key.keys().copied().collect()

@@ -4,6 +4,7 @@ mod answers;
 mod batch;
 mod body;
 mod config;
+mod culprits;
 mod dialog;
 mod documents;
 mod failing;
@@ -88,9 +89,13 @@ pub struct SkypeSubscriber {
     /// Dialogs of a connection or registration that is gone, and who was in them.
     orphans: Vec<DialogKey>,
     orphaned: BTreeMap<AgentUri, Attempt>,
+    /// The orphans of one agent each, which are ended at the pace of the gathering.
+    farewells: BTreeMap<AgentUri, DialogKey>,
     waits_for_orphans: bool,
     /// The pool asked to be left alone.
     paused_until: Option<Instant>,
+    /// Presence was said to be away, and nothing was heard since.
+    presence_away: bool,
     /// An OPTIONS on its way.
     options: Option<ClientTransaction>,
     /// A question about the pool is open.
@@ -145,8 +150,10 @@ impl SkypeSubscriber {
             polls: BTreeSet::new(),
             orphans: Vec::new(),
             orphaned: BTreeMap::new(),
+            farewells: BTreeMap::new(),
             waits_for_orphans: false,
             paused_until: None,
+            presence_away: false,
             options: None,
             probing: false,
             departure: None,

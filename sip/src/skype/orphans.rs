@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use presence_core::{EndedBy, Failure, FailureKind};
+use presence_core::{AgentUri, EndedBy, Failure, FailureKind};
 
 use super::SkypeSubscriber;
 use super::batch::Batch;
@@ -48,6 +48,7 @@ impl SkypeSubscriber {
                 self.fail(key, &failure);
             }
         }
+        self.orphans.extend(std::mem::take(&mut self.farewells).into_values());
         for key in self.dialogs.keys() {
             let Some(dialog) = self.dialogs.get_mut(key) else { continue };
             dialog.exchange = None;
@@ -62,27 +63,54 @@ impl SkypeSubscriber {
                 }
                 self.dialogs.rearm(key);
             } else {
-                self.orphans.retain(|orphan| *orphan != key);
                 self.dialogs.remove(key);
             }
         }
+        self.orphans.retain(|orphan| self.dialogs.get(*orphan).is_some());
         self.batches.iter_mut().for_each(Batch::reset);
         self.flush_at = None;
         self.waits_for_orphans = true;
     }
 
-    /// The pool can be told now: every orphaned dialog is ended by one message, before anything new begins.
+    /// The pool can be told now: every orphaned dialog is ended by one message. Those of a list are ended before
+    /// anything new begins; those of one agent each at the pace of the gathering, but before that agent begins anew.
     pub(super) fn end_orphans(&mut self, now: Instant) {
         for key in std::mem::take(&mut self.orphans) {
-            self.close(now, key, "it outlived its connection");
-            self.dialogs.rearm(key);
+            let single = self.dialogs.get(key).filter(|dialog| matches!(dialog.kind, Kind::Single(_)));
+            let earlier = match single.and_then(|dialog| AgentUri::parse(&dialog.target).ok()) {
+                Some(uri) => self.farewells.insert(uri, key),
+                None => Some(key),
+            };
+            if let Some(key) = earlier {
+                self.end_orphan(now, key);
+            }
         }
         for (uri, attempt) in std::mem::take(&mut self.orphaned) {
             self.effects.push_back(SubscriberEffect::Ended { uri, attempt });
         }
         self.waits_for_orphans = false;
-        if !self.singles.is_empty() || self.batches.iter().any(Batch::waits) {
+        if self.anyone_waits() {
             self.arm_flush(now);
+        }
+    }
+
+    fn end_orphan(&mut self, now: Instant, key: DialogKey) {
+        self.close(now, key, "it outlived its connection");
+        self.dialogs.rearm(key);
+    }
+
+    /// The dialog that this agent had before is ended, if that was still to be done.
+    pub(super) fn end_former(&mut self, now: Instant, uri: &AgentUri) {
+        if let Some(key) = self.farewells.remove(uri) {
+            self.end_orphan(now, key);
+        }
+    }
+
+    /// As many orphans of one agent each as one moment of gathering allows are ended.
+    pub(super) fn end_some_orphans(&mut self, now: Instant) {
+        for _ in 0..self.config.gather.most() {
+            let Some((_, key)) = self.farewells.pop_first() else { return };
+            self.end_orphan(now, key);
         }
     }
 
@@ -98,6 +126,9 @@ impl SkypeSubscriber {
             self.effects.push_back(SubscriberEffect::Ended { uri, attempt });
         }
         self.orphans.clear();
+        for key in std::mem::take(&mut self.farewells).into_values() {
+            self.end_orphan(now, key);
+        }
         self.batches.iter_mut().for_each(Batch::forget_waiting);
         self.flush_at = None;
         for key in self.dialogs.keys() {

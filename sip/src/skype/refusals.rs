@@ -19,7 +19,7 @@ const CHALLENGE_LIMIT: u8 = 3;
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Whom a failure of the own server's costs nothing.
-fn endpoint(failure: &Failure) -> Failure {
+pub(super) fn endpoint(failure: &Failure) -> Failure {
     Failure { kind: FailureKind::Endpoint, ..failure.clone() }
 }
 
@@ -118,7 +118,7 @@ impl SkypeSubscriber {
     }
 
     /// What is to be said about an agent now that its message is sent again.
-    fn still(&mut self, dialog: DialogKey, entry: Entry) -> Option<Entry> {
+    pub(super) fn still(&mut self, dialog: DialogKey, entry: Entry) -> Option<Entry> {
         let member = self.members.get(entry.key).filter(|member| member.errand == Errand::Asked(dialog))?;
         if member.wish == Wish::Drop && member.hold != Hold::In(dialog) {
             self.end(entry.key);
@@ -169,9 +169,8 @@ impl SkypeSubscriber {
             400 | 401 | 407 | 403 | 404 | 405 | 488 | 489 | 501 => {
                 let failure = if matches!(status, 401 | 407) { unauthenticated(failure) } else { failure.clone() };
                 self.hold_back(now, batch);
-                // Another pool may not know us; our own must.
-                let ours = batch == HOME || failure.kind == FailureKind::Endpoint;
-                let failure = if ours { self.unsupported(&failure) } else { failure };
+                // Our own pool must serve us: an alarm. No agent is to blame for what another one does with a list.
+                let failure = if batch == HOME { self.unsupported(&failure) } else { endpoint(&failure) };
                 self.fail_entries(key, entries, &failure);
             }
             _ => {
@@ -185,13 +184,13 @@ impl SkypeSubscriber {
     }
 
     /// The pool does not do for us what we are made for: an alarm, and no agent is to blame.
-    fn unsupported(&mut self, failure: &Failure) -> Failure {
+    pub(super) fn unsupported(&mut self, failure: &Failure) -> Failure {
         let failure = endpoint(failure);
         self.effects.push_back(SubscriberEffect::Unsupported(failure.clone()));
         failure
     }
 
-    fn hold_back(&mut self, now: Instant, batch: BatchId) {
+    pub(super) fn hold_back(&mut self, now: Instant, batch: BatchId) {
         if let Some(batch) = self.batch_mut(batch) {
             batch.hold_back(now);
         }
@@ -226,12 +225,16 @@ impl SkypeSubscriber {
         failure: &Failure,
     ) {
         if entries.len() == 1 {
-            let failure = Failure { kind: FailureKind::Forbidden, ..failure.clone() };
-            return self.fail_entries(key, entries, &failure);
+            return self.culprit(now, key, id, poll, entries, failure);
         }
         let half = entries.len() / 2;
-        let keys: Vec<MemberKey> =
+        let mut keys: Vec<MemberKey> =
             entries.into_iter().filter_map(|entry| self.still(key, entry)).map(|entry| entry.key).collect();
+        // Those in doubt last: whoever is accepted before shows that the server does take agents.
+        keys.sort_by_key(|key| {
+            let uri = self.members.get(*key).map(|member| &member.uri);
+            uri.zip(self.batch(id)).is_some_and(|(uri, batch)| batch.doubts(uri))
+        });
         for member in &keys {
             if let Some(member) = self.members.get_mut(*member) {
                 member.errand = Errand::Repairing;

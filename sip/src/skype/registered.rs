@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use presence_core::{Again, EndedBy, Failure, FailureKind, TransitionReason};
 
 use super::SkypeSubscriber;
+use super::batch::Batch;
 use super::orphans::Server;
 use super::requests;
 use crate::flow::FlowId;
@@ -96,9 +97,26 @@ impl SkypeSubscriber {
     /// The pool lives, and we are registered where that is due.
     fn pool_answered(&mut self, now: Instant) {
         self.paused_until = None;
+        if std::mem::take(&mut self.presence_away) {
+            self.relieve_all(now);
+        }
         self.end_orphans(now);
         if std::mem::take(&mut self.probing) {
             self.effects.push_back(SubscriberEffect::ProbeAnswered);
+        }
+    }
+
+    /// The pool cannot serve presence for now; whoever keeps the endpoint waits before it asks again.
+    pub(super) fn presence_unavailable(&mut self, failure: Failure) {
+        self.presence_away = true;
+        self.effects.push_back(SubscriberEffect::PresenceUnavailable(failure));
+    }
+
+    /// The pool serves presence again, or may: what it refused before says nothing about now.
+    fn relieve_all(&mut self, now: Instant) {
+        self.batches.iter_mut().for_each(Batch::relieve);
+        if self.anyone_waits() {
+            self.arm_flush(now);
         }
     }
 
@@ -133,10 +151,12 @@ impl SkypeSubscriber {
                     self.probing = false;
                     self.effects.push_back(SubscriberEffect::Redirected { host, port });
                 }
-                RegistrationEffect::PresenceUnavailable(failure) => {
-                    self.effects.push_back(SubscriberEffect::PresenceUnavailable(failure));
+                RegistrationEffect::PresenceUnavailable(failure) => self.presence_unavailable(failure),
+                RegistrationEffect::PresenceAvailable => {
+                    self.presence_away = false;
+                    self.relieve_all(now);
+                    self.effects.push_back(SubscriberEffect::PresenceAvailable);
                 }
-                RegistrationEffect::PresenceAvailable => self.effects.push_back(SubscriberEffect::PresenceAvailable),
                 RegistrationEffect::Unregistered => self.unregistered = true,
                 RegistrationEffect::Count(event) => self.count(event),
             }

@@ -231,3 +231,70 @@ fn the_watchdog_ends_what_the_server_let_expire_silently() {
     pool.pass(FLUSH);
     pool.silent();
 }
+
+#[test]
+fn presence_that_is_back_ends_every_hold_back() {
+    let event = |line: &str, cseq: u32| {
+        format!(
+            "BENOTIFY sip:app@domain.com SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.9:5061;branch=z9hG4bKr{cseq}\r\n\
+             From: <sip:app@domain.com>;tag=r1\r\nTo: <sip:app@domain.com>;epid=84d3db8c23\r\nCall-ID: r1\r\n\
+             CSeq: {cseq} BENOTIFY\r\nEvent: registration-notify\r\nContent-Type: text/registration-event\r\n\
+             subscription-state: terminated;expires=0\r\nContent-Length: {}\r\n\r\n{line}",
+            line.len()
+        )
+    };
+    for probed in [false, true] {
+        let mut pool = Pool::registered(15);
+        pool.receive(&event("deregistered;event=userservices-unavailable", 1));
+        assert!(matches!(pool.tell(), SubscriberEffect::PresenceUnavailable(_)));
+        for _ in 0..4 {
+            pool.pass(seconds(60));
+            pool.subscribe(&agent(1), ONE);
+            let refused = pool.flushed();
+            pool.answer(&refused, 480, &[]);
+            assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+        }
+        pool.subscribe(&agent(1), ONE);
+        pool.pass(FLUSH);
+        pool.silent();
+        if probed {
+            pool.subject.probe(pool.now);
+            pool.drain();
+            let options = pool.request();
+            pool.answer(&options, 200, &[]);
+            assert_eq!(pool.tell(), SubscriberEffect::ProbeAnswered);
+        } else {
+            pool.receive(&event("registered;event=userservices-available", 2));
+            assert_eq!(pool.tell(), SubscriberEffect::PresenceAvailable);
+        }
+        let back = pool.flushed();
+        pool.accept_all(&back);
+        assert_eq!(pool.tell(), SubscriberEffect::Joined { uri: agent(1), attempt: ONE });
+    }
+}
+
+#[test]
+fn who_fails_with_the_endpoint_in_a_living_dialog_is_taken_out_of_it_without_a_token() {
+    let (mut pool, home) = Pool::live(15, &[agent(1), agent(2), agent(3)]);
+    pool.refresh(&agent(1), ONE);
+    pool.unsubscribe(&agent(2), ONE);
+    let refresh = pool.flushed();
+    pool.answer(&refresh, 480, &[]);
+    // The agents are told, and may go to another endpoint; the server still lists both.
+    assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+    assert_eq!(pool.tell(), SubscriberEffect::Ended { uri: agent(2), attempt: ONE });
+    pool.pass(seconds(8));
+    let taken_out = pool.request();
+    assert_eq!(taken_out.call_id(), home.call_id());
+    let (kept, gone) = (listed(&taken_out, "subscribe"), listed(&taken_out, "unsubscribe"));
+    assert_eq!((kept.len(), gone), (0, vec![agent(1).to_string(), agent(2).to_string()]));
+    // Whoever comes back before the answer is put in again, and its old attempt does not end twice.
+    pool.subscribe(&agent(1), TWO);
+    pool.quiet();
+    pool.answer(&taken_out, 200, &["Expires: 28800"]);
+    pool.quiet();
+    let back = pool.flushed();
+    assert_eq!(listed(&back, "subscribe"), [agent(1).as_str()]);
+    pool.accept_all(&back);
+    assert_eq!(pool.tell(), SubscriberEffect::Joined { uri: agent(1), attempt: TWO });
+}

@@ -91,6 +91,7 @@ fn every_single_dialog_is_ended_too() {
     pool.told.clear();
     pool.lose_transport();
     pool.register_quietly();
+    pool.pass(FLUSH);
     let ends: Vec<_> = pool.sent.drain(..).map(|sent| (sent.call_id().to_owned(), sent.expires())).collect();
     let zero = Some(seconds(0));
     assert_eq!(ends, [(home.call_id().to_owned(), zero), (subscribe.call_id().to_owned(), zero)]);
@@ -209,4 +210,79 @@ fn a_failed_registration_is_a_failed_probe() {
     pool.answer(&register, 480, &[]);
     assert!(matches!(pool.tell(), SubscriberEffect::ProbeFailed(_)));
     pool.quiet();
+}
+
+#[test]
+fn single_dialogs_are_ended_at_the_rate_and_each_before_its_agent_is_subscribed_anew() {
+    let agents: Vec<_> = (1..=10).map(agent).collect();
+    let (mut pool, home) = Pool::live(2, &agents[..1]);
+    for uri in &agents[1..] {
+        pool.subscribe(uri, ONE);
+        let asked = pool.flushed();
+        pool.accept(&asked, &[(uri, "state=\"resubscribe\"")], &[]);
+        pool.refresh(uri, ONE);
+        let single = pool.flushed();
+        pool.accept(&single, &[], &[state(uri.as_str(), 3_500)]);
+    }
+    pool.told.clear();
+    pool.lose_transport();
+    pool.register_quietly();
+    let told = pool.told.drain(..).collect::<Vec<_>>();
+    assert_eq!((told.len(), told.last()), (11, Some(&SubscriberEffect::ProbeAnswered)));
+    let ends = |pool: &mut Pool| -> Vec<String> {
+        let sent = pool.sent.drain(..).filter(|sent| sent.expires() == Some(seconds(0)));
+        sent.map(|sent| sent.to().unwrap().uri.to_owned()).collect()
+    };
+    let first = pool.request();
+    assert_eq!((first.call_id(), first.expires()), (home.call_id(), Some(seconds(0))));
+    assert_eq!(ends(&mut pool).len(), 0, "the rest in time");
+    pool.subscribe(&agents[9], TWO);
+    pool.pass(FLUSH);
+    let sent: Vec<_> = pool.sent.iter().map(|sent| (sent.to().unwrap().uri.to_owned(), sent.body().len())).collect();
+    let farewell = sent.iter().position(|(to, body)| to == agents[9].as_str() && *body == 0);
+    let anew = sent.iter().position(|(_, body)| *body > 0);
+    assert!(farewell.is_some() && farewell < anew, "{sent:?}");
+    let mut all = ends(&mut pool);
+    assert!(all.len() <= 3, "{all:?}");
+    for _ in 0..4 {
+        pool.pass(FLUSH);
+        let some = ends(&mut pool);
+        assert!(some.len() <= 2, "{some:?}");
+        all.extend(some);
+    }
+    all.sort();
+    let mut expected: Vec<_> = agents[1..].iter().map(|uri| uri.as_str().to_owned()).collect();
+    expected.sort();
+    assert_eq!(all, expected, "each once");
+}
+
+#[test]
+fn a_connection_that_is_lost_again_ends_nothing_twice_and_leaving_ends_the_rest() {
+    let agents: Vec<_> = (1..=6).map(agent).collect();
+    let mut pool = Pool::registered(1);
+    for uri in &agents {
+        pool.subscribe(uri, ONE);
+        let asked = pool.flushed();
+        pool.accept(&asked, &[(uri, "state=\"resubscribe\"")], &[]);
+        pool.refresh(uri, ONE);
+        let single = pool.flushed();
+        pool.accept(&single, &[], &[state(uri.as_str(), 3_500)]);
+    }
+    pool.told.clear();
+    pool.lose_transport();
+    pool.register_quietly();
+    pool.sent.clear();
+    pool.pass(FLUSH);
+    pool.pass(FLUSH);
+    assert_eq!(pool.sent.drain(..).count(), 2);
+    pool.lose_transport();
+    pool.pass(seconds(5));
+    pool.silent();
+    pool.register_quietly();
+    pool.pass(FLUSH);
+    assert_eq!(pool.sent.drain(..).count(), 1);
+    pool.subject.leave(pool.now);
+    pool.drain();
+    let ends = pool.sent.iter().filter(|sent| sent.method() == Some(&Method::Subscribe)).count();
+    assert_eq!(ends, 3);
 }

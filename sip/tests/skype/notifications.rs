@@ -193,3 +193,44 @@ fn other_requests_get_what_they_deserve() {
                   Call-ID: c\r\nCSeq: 1 SUBSCRIBE\r\n\r\n");
     assert_eq!(pool.counted.last(), Some(&WireEvent::StrayResponse));
 }
+
+#[test]
+fn a_document_that_is_damaged_behind_its_beginning_asks_for_its_agent_once() {
+    let (mut pool, home) = Pool::live(15, &[agent(1), agent(2)]);
+    let damaged = state(agent(2).as_str(), 6_500).replace("</availability>", "</availab");
+    for _ in 0..2 {
+        pool.benotify(&home, damaged.clone());
+    }
+    // The Content-ID of the part says nothing.
+    let (content_type, body) = multipart(&[], &[damaged.replace("agent2", "agent1")]);
+    pool.notify("BENOTIFY", &home, ACTIVE, Some((content_type, body.replace("Content-ID: agent1", "Content-ID: x"))));
+    assert_eq!((pool.tell(), pool.tell()), (wants(&agent(2), ONE), wants(&agent(1), ONE)));
+    pool.quiet();
+    assert_eq!(pool.counted, [WireEvent::UnparsableBody; 3]);
+    pool.refresh(&agent(2), ONE);
+    let refresh = pool.flushed();
+    pool.accept_all(&refresh);
+    assert_eq!(pool.tell(), joined(&agent(2), ONE));
+    assert!(matches!(pool.tell(), SubscriberEffect::Notified { uri, .. } if uri == agent(2)));
+    pool.benotify(&home, damaged);
+    assert_eq!(pool.tell(), wants(&agent(2), ONE), "and once more the next time");
+}
+
+#[test]
+fn a_list_that_cannot_be_read_asks_once_for_who_got_no_document_beside_it() {
+    let mut pool = Pool::registered(15);
+    [1, 2].into_iter().for_each(|number| pool.subscribe(&agent(number), ONE));
+    let subscribe = pool.flushed();
+    let (content_type, body) = multipart(&[], &[state(agent(1).as_str(), 3_500)]);
+    let body = body.replace("</list>", "</lis");
+    pool.receive(&crate::pool::reply(
+        &subscribe,
+        200,
+        &[&crate::pool::contact(), "Expires: 28800"],
+        Some((content_type, body)),
+    ));
+    let told: Vec<_> = pool.told.drain(..).collect();
+    assert_eq!(told.iter().filter(|told| matches!(told, SubscriberEffect::WantsRefresh { .. })).count(), 1);
+    assert!(told.contains(&wants(&agent(2), ONE)), "{told:?}");
+    assert_eq!(pool.counted, [WireEvent::UnparsableBody]);
+}

@@ -161,3 +161,96 @@ fn a_repair_says_what_is_wanted_by_then() {
     pool.receive(&reply(&second, 200, &[&crate::pool::contact()], Some(multipart(&[], &[]))));
     assert_eq!(pool.tell(), joined(&agent(2), ONE));
 }
+
+/// Answers 400 to everything for this many moments of gathering; whom it has cost what.
+fn serve_nobody(pool: &mut Pool, moments: usize) -> Vec<FailureKind> {
+    for _ in 0..moments {
+        pool.pass(FLUSH);
+        while let Some(message) = pool.sent.pop_front() {
+            pool.answer(&message, 400, &[]);
+        }
+    }
+    let told = pool.told.drain(..);
+    told.filter_map(|told| match told {
+        SubscriberEffect::Failed { failure, .. } => Some(failure.kind),
+        SubscriberEffect::Unsupported(failure) => {
+            assert_eq!(failure.kind, FailureKind::Endpoint);
+            None
+        }
+        other => panic!("{other:?}"),
+    })
+    .collect()
+}
+
+#[test]
+fn a_pool_that_answers_400_to_everything_is_the_endpoints_failure_after_three_culprits() {
+    let mut pool = Pool::registered(15);
+    (0..15).for_each(|number| pool.subscribe(&agent(number), ONE));
+    let failures = serve_nobody(&mut pool, 30);
+    assert_eq!(failures.len(), 15);
+    let blamed = failures.iter().filter(|kind| **kind == FailureKind::Forbidden).count();
+    assert_eq!((blamed, failures[2]), (2, FailureKind::Endpoint));
+    // It goes on so, and nobody else is to blame, over another connection neither; the batch is held back.
+    for _ in 0..3 {
+        pool.pass(seconds(60));
+        (2..15).for_each(|number| pool.subscribe(&agent(number), ONE));
+        let failures = serve_nobody(&mut pool, 6);
+        assert_eq!(failures, [FailureKind::Endpoint; 13]);
+        pool.subscribe(&agent(20), ONE);
+        pool.pass(FLUSH);
+        pool.silent();
+        pool.unsubscribe(&agent(20), ONE);
+        pool.lose_transport();
+        pool.register_quietly();
+        pool.told.clear();
+    }
+}
+
+#[test]
+fn a_pool_that_begins_to_answer_400_to_everything_costs_its_members_nothing() {
+    let members: Vec<_> = (0..6).map(agent).collect();
+    let (mut pool, _) = Pool::live(15, &members);
+    members[..5].iter().for_each(|uri| pool.refresh(uri, ONE));
+    let failures = serve_nobody(&mut pool, 6);
+    assert_eq!(failures.iter().filter(|kind| **kind == FailureKind::Forbidden).count(), 2);
+    assert_eq!(failures.len(), 5, "the last one, who was asked for as a witness, stays");
+    pool.pass(seconds(30));
+    let refresh = pool.request();
+    assert_eq!(listed(&refresh, "subscribe"), [members[5].as_str()]);
+    pool.accept_all(&refresh);
+    assert_eq!(pool.tell(), joined(&members[5], ONE));
+}
+
+#[test]
+fn many_culprits_keep_nobody_else_away_for_long() {
+    let bad: BTreeSet<String> = [0, 1, 2, 3, 4, 9].map(|number| agent(number).as_str().to_owned()).into();
+    let mut pool = Pool::registered(15);
+    let mut waiting: BTreeSet<usize> = (0..10).collect();
+    for _ in 0..10 {
+        waiting.iter().for_each(|number| pool.subscribe(&agent(*number), ONE));
+        for _ in 0..70 {
+            pool.pass(FLUSH);
+            while let Some(message) = pool.sent.pop_front() {
+                if listed(&message, "subscribe").iter().any(|uri| bad.contains(uri)) {
+                    pool.answer(&message, 400, &[]);
+                } else {
+                    pool.accept_all(&message);
+                }
+            }
+            for told in pool.told.drain(..) {
+                match told {
+                    SubscriberEffect::Joined { uri, .. } => {
+                        assert!(!bad.contains(uri.as_str()));
+                        waiting.retain(|number| agent(*number) != uri);
+                    }
+                    SubscriberEffect::Failed { uri, failure, .. } if failure.kind == FailureKind::Forbidden => {
+                        assert!(bad.contains(uri.as_str()));
+                        waiting.retain(|number| agent(*number) != uri);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(waiting.is_empty(), "{waiting:?}");
+}
