@@ -28,7 +28,7 @@ impl SkypeSubscriber {
         let testified = batch.witness.take() == Some(alone);
         if !testified && batch.blame() {
             let failure = Failure { kind: FailureKind::Forbidden, ..failure.clone() };
-            return self.fail_entries(key, entries, &failure);
+            return self.fail_entries(now, key, entries, &failure);
         }
         if !testified && let Some(witness) = self.witness(id) {
             let suspect = entries.into_iter().filter_map(|entry| self.still(key, entry)).map(|entry| entry.key).next();
@@ -49,12 +49,12 @@ impl SkypeSubscriber {
                 if let (Some(uri), Some(batch)) = (uri, self.batch_mut(id)) {
                     batch.doubt(uri);
                 }
-                self.fail_entries(key, entries, &failure);
+                self.fail_entries(now, key, entries, &failure);
             }
         }
         for key in others.into_iter().flat_map(|repair| repair.keys) {
             if self.members.get(key).is_some_and(|member| member.errand == Errand::Repairing) {
-                self.fail(key, &failure);
+                self.let_go(now, key, &failure);
             }
         }
     }

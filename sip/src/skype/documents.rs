@@ -76,7 +76,7 @@ impl SkypeSubscriber {
             return self.end(key);
         }
         let route = match pool {
-            Some(pool) => self.batch_at(pool).map(Route::Batch),
+            Some(pool) => self.batch_for(pool).map(Route::Batch),
             None => Some(Route::Single),
         };
         let single = self.dialogs.get(dialog).is_some_and(|dialog| matches!(dialog.kind, Kind::Single(_)));

@@ -12,19 +12,48 @@ use crate::subscriber::SubscriberEffect;
 impl SkypeSubscriber {
     /// An agent is gone as it was wanted.
     pub(super) fn end(&mut self, key: MemberKey) {
-        if let Some(member) = self.take_out(key) {
+        if let Some(member) = self.take_out(key).filter(|member| !member.settled) {
             self.effects.push_back(SubscriberEffect::Ended { uri: member.uri.clone(), attempt: member.attempt });
         }
     }
 
     /// An agent is gone: a failure of its attempt, or what was wanted.
     pub(super) fn fail(&mut self, key: MemberKey, failure: &Failure) {
-        let Some(member) = self.take_out(key) else { return };
+        let Some(member) = self.take_out(key).filter(|member| !member.settled) else { return };
         let (uri, attempt) = (member.uri.clone(), member.attempt);
         self.effects.push_back(match member.wish {
             Wish::Drop => SubscriberEffect::Ended { uri, attempt },
             Wish::Keep => SubscriberEffect::Failed { uri, attempt, failure: failure.clone() },
         });
+    }
+
+    /// An agent is gone; but where that is only the endpoint's failure, and a living dialog goes on listing it, it is
+    /// taken out of that dialog. Otherwise it would be subscribed twice when it goes to another endpoint.
+    pub(super) fn let_go(&mut self, now: Instant, key: MemberKey, failure: &Failure) {
+        let listed = |hold: Hold| {
+            let dialog = if let Hold::In(dialog) = hold { self.dialogs.get(dialog) } else { None };
+            dialog.is_some_and(|found| {
+                found.phase == Phase::Live && !found.unwanted && matches!(found.kind, Kind::Batch(_))
+            })
+        };
+        let stays = self.members.get(key).is_some_and(|member| listed(member.hold));
+        if !stays || failure.kind != FailureKind::Endpoint {
+            return self.fail(key, failure);
+        }
+        self.dequeue(key);
+        let Some(member) = self.members.get_mut(key) else { return };
+        let (settled, wish) =
+            (std::mem::replace(&mut member.settled, true), std::mem::replace(&mut member.wish, Wish::Drop));
+        (member.errand, member.refresh_wanted) = (Errand::None, false);
+        let (uri, attempt) = (member.uri.clone(), member.attempt);
+        match (settled, wish) {
+            (true, _) => {}
+            (false, Wish::Drop) => self.effects.push_back(SubscriberEffect::Ended { uri, attempt }),
+            (false, Wish::Keep) => {
+                self.effects.push_back(SubscriberEffect::Failed { uri, attempt, failure: failure.clone() });
+            }
+        }
+        self.enqueue(now, key);
     }
 
     pub(super) fn take_out(&mut self, key: MemberKey) -> Option<Box<super::member::Member>> {

@@ -88,7 +88,8 @@ pub(super) enum Errand {
 ///                            |  refresh()         v RLMI                  v RLMI
 ///                            +---- None, held Nowhere (resubscribe) or Polled (quota) <--+
 ///   unsubscribe(): held Nowhere or Polled --> Ended at once; In(dialog) --> Waiting, Asked, Ended
-///   every state --(refusal, terminated, dialog lost)--> Failed, or Ended where it was to be dropped
+///   every state --(refusal, terminated, dialog lost)--> Failed, or Ended where it was to be dropped; when that is the
+///   endpoint's failure and a living dialog goes on listing it: settled --> Waiting, Asked, gone
 /// ```
 #[derive(Debug)]
 pub(super) struct Member {
@@ -98,6 +99,8 @@ pub(super) struct Member {
     pub(super) route: Route,
     pub(super) hold: Hold,
     pub(super) errand: Errand,
+    /// Its attempt is over and that was told; it is only to be taken out of the dialog that lists it.
+    pub(super) settled: bool,
     /// A refresh was asked for and has not come.
     pub(super) refresh_wanted: bool,
     /// The last document could not be read.
@@ -127,6 +130,7 @@ impl Members {
             route: Route::Batch(HOME),
             hold: Hold::Nowhere,
             errand: Errand::None,
+            settled: false,
             refresh_wanted: false,
             unreadable: false,
             moves: 0,

@@ -9,6 +9,7 @@ mod dialog;
 mod documents;
 mod failing;
 mod gather;
+mod home;
 mod member;
 mod notify;
 mod orphans;
@@ -182,7 +183,9 @@ impl SkypeSubscriber {
     }
 
     fn member(&mut self, uri: &AgentUri, attempt: Attempt) -> Option<MemberKey> {
-        self.members.find(uri).filter(|key| self.members.get(*key).is_some_and(|member| member.attempt == attempt))
+        self.members
+            .find(uri)
+            .filter(|key| self.members.get(*key).is_some_and(|member| member.attempt == attempt && !member.settled))
     }
 }
 
@@ -210,7 +213,8 @@ impl Dialect for SkypeSubscriber {
             return self.enqueue(now, key);
         };
         let Some(member) = self.members.get_mut(key) else { return };
-        if std::mem::replace(&mut member.wish, Wish::Keep) == Wish::Drop {
+        let settled = std::mem::take(&mut member.settled);
+        if std::mem::replace(&mut member.wish, Wish::Keep) == Wish::Drop && !settled {
             let ended = SubscriberEffect::Ended { uri: uri.clone(), attempt: member.attempt };
             self.effects.push_back(ended);
         }

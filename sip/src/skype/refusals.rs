@@ -73,13 +73,13 @@ impl SkypeSubscriber {
             // RFC 3261 section 12.2.1.2: a request in a dialog without an answer ends the dialog.
             Kind::Single(_) => {
                 let kind = if dialog.phase == Phase::Opening { failure.kind } else { FailureKind::Dialog };
-                self.fail_entries(key, entries, &Failure { kind, ..failure });
+                self.fail_entries(now, key, entries, &Failure { kind, ..failure });
                 self.forget(key);
             }
             Kind::Batch(batch) | Kind::Poll(batch) => {
                 self.drop_opening(key);
                 self.hold_back(now, batch);
-                self.fail_entries(key, entries, &endpoint(&failure));
+                self.fail_entries(now, key, entries, &endpoint(&failure));
             }
         }
     }
@@ -140,7 +140,7 @@ impl SkypeSubscriber {
             _ => failure.clone(),
         };
         self.drop_opening(key);
-        self.fail_entries(key, entries, &failure);
+        self.fail_entries(now, key, entries, &failure);
         if self.dialogs.get(key).is_some() {
             self.close(now, key, "refused");
         }
@@ -163,22 +163,22 @@ impl SkypeSubscriber {
         self.drop_opening(key);
         match status {
             413 if entries.len() > 1 => self.halve_chunk(now, key, batch, poll, entries),
-            413 => self.fail_entries(key, entries, &Failure { kind: FailureKind::Transient, ..failure.clone() }),
+            413 => self.fail_entries(now, key, entries, &Failure { kind: FailureKind::Transient, ..failure.clone() }),
             400 if failure.kind != FailureKind::Endpoint => self.bisect(now, key, batch, poll, entries, failure),
-            503 => self.fail_entries(key, entries, &endpoint(failure)),
+            503 => self.fail_entries(now, key, entries, &endpoint(failure)),
             400 | 401 | 407 | 403 | 404 | 405 | 488 | 489 | 501 => {
                 let failure = if matches!(status, 401 | 407) { unauthenticated(failure) } else { failure.clone() };
                 self.hold_back(now, batch);
                 // Our own pool must serve us: an alarm. No agent is to blame for what another one does with a list.
                 let failure = if batch == HOME { self.unsupported(&failure) } else { endpoint(&failure) };
-                self.fail_entries(key, entries, &failure);
+                self.fail_entries(now, key, entries, &failure);
             }
             _ => {
                 if status == 408 {
                     self.effects.push_back(SubscriberEffect::Congested);
                 }
                 self.hold_back(now, batch);
-                self.fail_entries(key, entries, &endpoint(failure));
+                self.fail_entries(now, key, entries, &endpoint(failure));
             }
         }
     }
@@ -250,10 +250,10 @@ impl SkypeSubscriber {
     }
 
     /// The agents of a message fail, as far as they were still waiting for it.
-    pub(super) fn fail_entries(&mut self, dialog: DialogKey, entries: Vec<Entry>, failure: &Failure) {
+    pub(super) fn fail_entries(&mut self, now: Instant, dialog: DialogKey, entries: Vec<Entry>, failure: &Failure) {
         for entry in entries {
             if self.members.get(entry.key).is_some_and(|member| member.errand == Errand::Asked(dialog)) {
-                self.fail(entry.key, failure);
+                self.let_go(now, entry.key, failure);
             }
         }
     }
@@ -263,7 +263,7 @@ impl SkypeSubscriber {
         let exchange = self.dialogs.get_mut(key).and_then(|dialog| dialog.exchange.take());
         self.drop_opening(key);
         let entries = exchange.map(|exchange| exchange.entries).unwrap_or_default();
-        self.fail_entries(key, entries, failure);
+        self.fail_entries(now, key, entries, failure);
         self.tidy_single(now, key);
     }
 }

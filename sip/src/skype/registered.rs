@@ -144,7 +144,9 @@ impl SkypeSubscriber {
                 }
                 RegistrationEffect::Deregistered { failure, reason, again } => {
                     self.probing = false;
-                    self.abandon(now, Server::Forgot, &failure);
+                    // A REGISTER that was refused says nothing about the dialogs; an event has ended them.
+                    let server = if failure.code.is_some() { Server::Remembers } else { Server::Forgot };
+                    self.abandon(now, server, &failure);
                     self.effects.push_back(SubscriberEffect::Deregistered { failure, reason, again });
                 }
                 RegistrationEffect::Redirected { host, port } => {

@@ -211,12 +211,13 @@ fn a_pool_that_begins_to_answer_400_to_everything_costs_its_members_nothing() {
     let members: Vec<_> = (0..6).map(agent).collect();
     let (mut pool, _) = Pool::live(15, &members);
     members[..5].iter().for_each(|uri| pool.refresh(uri, ONE));
-    let failures = serve_nobody(&mut pool, 6);
+    let failures = serve_nobody(&mut pool, 8);
     assert_eq!(failures.iter().filter(|kind| **kind == FailureKind::Forbidden).count(), 2);
     assert_eq!(failures.len(), 5, "the last one, who was asked for as a witness, stays");
     pool.pass(seconds(30));
     let refresh = pool.request();
     assert_eq!(listed(&refresh, "subscribe"), [members[5].as_str()]);
+    assert_eq!(listed(&refresh, "unsubscribe").len(), 3, "whom it lists and who went elsewhere is taken out");
     pool.accept_all(&refresh);
     assert_eq!(pool.tell(), joined(&members[5], ONE));
 }
