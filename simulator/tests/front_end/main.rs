@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, reason = "tests")]
 
 mod answers;
+mod audit;
 mod commands;
 mod faults;
 mod many;
