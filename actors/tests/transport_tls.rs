@@ -141,7 +141,13 @@ async fn outbound_a_pool_that_does_not_speak_tls_or_never_answers_is_named() {
     transport.connect(2);
     let _silent = accept(&listener).await;
     let words = events.connect_failed(2).await;
-    assert_eq!(words, format!("TLS with pool.example.test ({address}): not done within 200ms"));
+    let port = address.port();
+    assert_eq!(
+        words,
+        format!(
+            "TLS with pool.example.test ({address}): not done within 200ms; perhaps it does not speak TLS on port {port}"
+        )
+    );
 }
 
 /// A transport with a TLS listener that expects the pool and `fe1.example.test`.

@@ -108,8 +108,8 @@ async fn tls(server: &Server, identity: Option<&TlsIdentity>, heard: &Heard, now
     };
     if step.result == Outcome::Ok {
         for remark in heard.take_warnings() {
-            step.result = Outcome::Warn;
-            step.advice.push(remark.text);
+            let advice = advice(&remark.text);
+            step.worsen(Outcome::Warn, remark.text, advice);
         }
     }
     if let Some(seen) = seen {
@@ -133,22 +133,48 @@ fn described(step: Step, seen: &Certificate, now: Timestamp) -> Step {
 
 /// What to do about a handshake that failed, by the words of the transport.
 fn advice(why: &str) -> &'static str {
-    const ADVICE: [(&str, &str); 9] = [
+    const ADVICE: [(&str, &str); 18] = [
         (
             "not issued by an authority",
             "add the certificate of the authority that issued it to TrustedCertificates of <Pool>",
         ),
         ("is not valid for", "write the name that the certificate has into Address of <Pool>, or add it to PeerNames"),
         ("not valid before", "check the clocks of both computers"),
+        ("our certificate has expired", "renew our certificate, and compare the clocks of both computers"),
         ("expired on", "have the server's certificate renewed"),
-        ("has expired", "renew the certificate that is meant"),
+        ("has expired", "have the server's certificate renewed"),
         ("expired at", "have the server's certificate renewed"),
+        ("not meant for a server", "have the server's certificate issued for server authentication"),
         (
             "does not know the authority",
             "have the authority of our certificate made known on the front ends, or request a certificate from theirs",
         ),
+        (
+            "wants a certificate of ours",
+            "name our certificate and its key in Certificate and PrivateKey of <Pool>; `presence-provider provision` prints \
+             how one is requested",
+        ),
+        ("certificate was revoked", "request a new certificate: `presence-provider provision` prints how"),
+        (
+            "does not suit it",
+            "request a certificate for client authentication too: `presence-provider provision` prints how",
+        ),
+        ("no version of TLS in common", "enable TLS 1.2 on the server"),
+        (
+            "no cipher suite of TLS in common",
+            "enable ECDHE with AES-GCM on the server; Windows Server 2012 R2 needs an ECDSA certificate for that",
+        ),
+        (
+            "did not ask for our certificate",
+            "check the port in Address of <Pool>: it must be that of a front end (5061), with nothing on the way that ends TLS",
+        ),
         ("does not speak TLS", "check the port in Address of <Pool>: the front ends take TLS on 5061"),
-        ("version or cipher", "allow TLS 1.2 with ECDHE on the server"),
+        ("not done within", "check the port in Address of <Pool>, and whether the server is overloaded"),
+        (
+            "without saying why",
+            "look into the System log of the front end (source Schannel), and compare our certificate with what \
+             `presence-provider provision` prints",
+        ),
     ];
     ADVICE.iter().find(|(part, _)| why.contains(part)).map_or(
         "check that the trusted application pool and the names in our certificate are as `presence-provider provision` prints them",
@@ -270,5 +296,33 @@ impl ServerCertVerifier for Looking {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_fits_the_words_of_the_transport() {
+        for (words, part) in [
+            ("there is no version of TLS in common with fe01: we speak 1.2 and 1.3", "enable TLS 1.2"),
+            ("there is no cipher suite of TLS in common with fe01: we need ECDHE", "enable ECDHE"),
+            ("fe01 did not ask for our certificate: the connection is TLS, but not mutual", "a front end (5061)"),
+            ("fe01 refused the connection: our certificate has expired, or is not valid yet", "renew our certificate"),
+            ("the certificate of fe01 has expired", "the server's certificate renewed"),
+            (
+                "fe01 refused the connection: it wants a certificate of ours: set Certificate",
+                "Certificate and PrivateKey",
+            ),
+            ("TLS with fe01 (192.0.2.1:5060): not done within 5s; perhaps it does not speak TLS on port 5060", "5061"),
+            (
+                "fe01 closed the connection during the handshake of TLS, without saying why: perhaps it shares no",
+                "Schannel",
+            ),
+            ("something nobody foresaw", "trusted application pool"),
+        ] {
+            assert!(advice(words).contains(part), "{words}: {}", advice(words));
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The real program with a real configuration against the simulated presence server.
 #![allow(dead_code, reason = "every test binary uses its part of it")]
 
+pub(crate) mod skype;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use actix::{Actor, Addr, AsyncContext, Context, Recipient, SpawnHandle};
-use presence_core::{AgentUri, EndpointKind, SourceEffect, SubscriptionEffect};
+use presence_core::{AgentUri, EndpointKind, FailureKind, SourceEffect, SubscriptionEffect};
 
 pub(crate) use handlers::{FeedLine, FeedPushed};
 pub(crate) use life::{AgentMemory, Birth, Life, Memory};
@@ -159,6 +159,10 @@ fn perform(
                 .with_endpoint(via, |endpoint| endpoint.do_send(SendUnsubscribe { uri: uri.clone(), attempt }));
         }
         SubscriptionEffect::Publish(change) => watchers.publish(&change),
+        // The endpoint has told what is no agent's fault, once for all of its agents.
+        SubscriptionEffect::Failed { failure, via, .. } if failure.kind == FailureKind::Endpoint => {
+            tracing::debug!(logger = "PresenceProvider", uri = %uri, via = %via, failure = %failure, "the subscription waits for its endpoint");
+        }
         SubscriptionEffect::Failed { failure, via, failures, retry_in } => {
             let retry_in = retry_in.map(|delay| format!("{} s", delay.as_secs_f64()));
             tracing::warn!(logger = "PresenceProvider", uri = %uri, via = %via, failure = %failure, failures,

@@ -61,6 +61,8 @@ impl Handler<TransportEvent> for LocalEndpoint {
                 self.connect_failed(u32::try_from(connection).unwrap_or(u32::MAX), why);
             }
             TransportEvent::Lost { flow, why, .. } if flow == FlowId::PRIMARY => {
+                self.connection = None;
+                self.unserved(&why);
                 self.dialect.transport_lost(clock::now());
                 self.lifecycle_input(EndpointInput::ConnectionLost { failure: why });
             }

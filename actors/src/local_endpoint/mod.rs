@@ -4,6 +4,7 @@
 //! wire. A loss stops the actor, and the actix supervisor restarts it: the same value, its mailbox kept, its timer
 //! forgotten; what the lifecycle asks for then (a new connection, in its own time) is done by the restarted actor.
 
+mod complaints;
 mod dialect;
 mod handlers;
 mod parent;
@@ -25,6 +26,7 @@ use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp,
 use crate::setup::{DialectSetup, EndpointSetup, Pool};
 use crate::transport::{Transport, TransportSettings};
 
+use complaints::Complaints;
 use dialect::{advice, dialect};
 pub(crate) use handlers::Depart;
 pub(crate) use parent::{Parent, Throttled};
@@ -58,12 +60,13 @@ pub(crate) struct LocalEndpoint {
     dialect: Box<dyn Dialect>,
     /// Where the pool has sent us.
     redirected: Option<Pool>,
+    complaints: Complaints,
     departure: Departure,
     /// Agents that were accepted since the throttle was told.
     accepted: u32,
     transport: Option<Transport>,
     listening: Option<SocketAddr>,
-    /// Our side of the last connection that was made.
+    /// Our side of the connection; none after a loss.
     connection: Option<SocketAddr>,
     /// Who is told about which agent's dialog.
     members: BTreeMap<AgentUri, Member>,
@@ -91,6 +94,7 @@ impl LocalEndpoint {
             lifecycle,
             dialect,
             redirected: None,
+            complaints: Complaints::default(),
             departure: Departure::None,
             accepted: 0,
             transport: None,
@@ -121,6 +125,7 @@ impl LocalEndpoint {
             }
         }
         self.relieve();
+        self.tell_refused();
         if self.lifecycle.is_over() {
             // Also for whoever asks when it is over already.
             self.draining = None;
@@ -183,7 +188,10 @@ impl LocalEndpoint {
                 }
             }
             EndpointEffect::Probe => self.dialect.probe(clock::now()),
-            EndpointEffect::Up => self.parent.up.do_send(EndpointUp { kind: self.kind() }),
+            EndpointEffect::Up => {
+                self.complaints.forget_pools();
+                self.parent.up.do_send(EndpointUp { kind: self.kind() });
+            }
             EndpointEffect::Paused(failure) => {
                 self.last_failure = Some(failure.clone());
                 self.parent.paused.do_send(EndpointPaused { kind: self.kind(), failure });

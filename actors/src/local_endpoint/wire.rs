@@ -48,6 +48,9 @@ impl LocalEndpoint {
             SubscriberEffect::Failed { uri, attempt, failure } => {
                 tracing::debug!(logger = %self.setup.uri, uri = %uri, attempt = attempt.0, failure = %failure, "SUBSCRIBE failed");
                 let over = failure.kind != FailureKind::Endpoint;
+                if !over {
+                    self.complaints.count(&failure);
+                }
                 self.tell(&uri, SubscriptionInput::Failed { attempt, failure });
                 if over {
                     self.dismiss(&uri, attempt);
@@ -58,19 +61,28 @@ impl LocalEndpoint {
                 self.dismiss(&uri, attempt);
             }
             SubscriberEffect::ProbeAnswered => self.lifecycle_input(EndpointInput::ProbeAnswered),
-            SubscriberEffect::ProbeFailed(failure) => self.lifecycle_input(EndpointInput::ProbeFailed { failure }),
+            SubscriberEffect::ProbeFailed(failure) => {
+                // Of a connection that is gone it was told why.
+                if self.connection.is_some() {
+                    self.unserved(&failure);
+                }
+                self.lifecycle_input(EndpointInput::ProbeFailed { failure });
+            }
             SubscriberEffect::Overloaded { retry_after } => {
                 // While it is paused nothing of the throttle's goes there, so that its rate is not to blame.
                 if self.lifecycle.is_up() {
                     self.congested();
                 }
+                let failure = Failure::new(FailureKind::Endpoint, EndedBy::Peer, "503 the pool is overloaded");
+                self.unserved(&failure);
                 self.lifecycle_input(EndpointInput::Overloaded { retry_after });
             }
             SubscriberEffect::Unsupported(failure) => self.lifecycle_input(EndpointInput::Unsupported { failure }),
             SubscriberEffect::Congested => self.congested(),
             SubscriberEffect::Redirected { host, port } => {
-                tracing::info!(logger = %self.setup.uri, to = %host, "the pool sends the {} elsewhere", self.kind());
-                self.redirected = Some(Pool::Address { host, port });
+                let pool = Pool::Address { host, port };
+                self.sent_elsewhere(&pool);
+                self.redirected = Some(pool);
                 self.lifecycle_input(EndpointInput::Redirected);
             }
             SubscriberEffect::Deregistered { failure, reason, again } => {
@@ -121,23 +133,13 @@ impl LocalEndpoint {
     }
 
     pub(super) fn pool_not_found(&mut self, attempt: u32, failure: Failure) {
-        self.complain(&failure);
+        self.cannot_reach(&failure);
         self.lifecycle_input(EndpointInput::PoolNotFound { attempt, failure });
     }
 
     pub(super) fn connect_failed(&mut self, attempt: u32, failure: Failure) {
-        self.complain(&failure);
+        self.cannot_reach(&failure);
         self.lifecycle_input(EndpointInput::ConnectFailed { attempt, failure });
-    }
-
-    /// The pool cannot be reached: said once for each reason.
-    fn complain(&mut self, failure: &Failure) {
-        if self.last_failure.as_ref() != Some(failure) {
-            tracing::warn!(logger = %self.setup.uri, failure = %failure, "the {} cannot reach its pool; it keeps trying", self.kind());
-        }
-        self.last_failure = Some(failure.clone());
-        // Where we were sent is not there: the next attempt goes where the configuration says.
-        self.redirected = None;
     }
 
     /// The address at which the pool reaches us: our listener's, with the local address of the connection where the

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::{Addr, AsyncContext, Context, Handler, ResponseFuture};
 use presence_core::{
@@ -24,6 +24,10 @@ use crate::views::{EndpointView, ObserveEndpoint};
 /// How far the numbers of two agents of the same URI are apart when they follow each other at once.
 const NUMBERS_OF_A_LIFE: u32 = 4_096;
 
+/// At the start agents wait so long for the application endpoint when the user endpoint is up before it: agents are the
+/// application endpoint's first, and what an earlier run has left at the pool is replaced by what this one begins there.
+const PRECEDENCE: Duration = Duration::from_secs(2);
+
 /// One local endpoint, as its parent keeps it.
 struct EndpointChild {
     setup: EndpointSetup,
@@ -42,6 +46,10 @@ pub(crate) struct Ucma {
     was_congested: Arc<AtomicBool>,
     endpoints: Vec<EndpointChild>,
     up: EndpointSet,
+    /// Until then the application endpoint has precedence.
+    precedence: Instant,
+    /// The user endpoint is up, and the agents are not told yet.
+    user_waits: bool,
 }
 
 impl Ucma {
@@ -55,9 +63,22 @@ impl Ucma {
                 budget: RestartBudget::new(ENDPOINT_RESTARTS, ENDPOINT_WINDOW),
             })
             .collect();
-        let gather = Gather::new(clock::now(), per_second);
-        let was_congested = Arc::default();
-        Self { policy: Arc::new(policy), gather, was_congested, endpoints, up: EndpointSet::EMPTY }
+        let now = clock::now();
+        Self {
+            policy: Arc::new(policy),
+            gather: Gather::new(now, per_second),
+            was_congested: Arc::default(),
+            endpoints,
+            up: EndpointSet::EMPTY,
+            precedence: now + PRECEDENCE,
+            user_waits: false,
+        }
+    }
+
+    /// At the start: the application endpoint is still to come.
+    fn awaits_application(&self, now: Instant) -> bool {
+        let application = |endpoint: &EndpointChild| endpoint.setup.kind == EndpointKind::Application;
+        now < self.precedence && !self.up.contains(EndpointKind::Application) && self.endpoints.iter().any(application)
     }
 }
 
@@ -164,8 +185,28 @@ impl Source<Ucma> {
         }
     }
 
-    fn lost(&mut self, kind: EndpointKind) {
+    fn rise(&mut self, kind: EndpointKind) {
+        self.serves.up.insert(kind);
+        tracing::info!(logger = "PresenceProvider", agents = self.children.len(), "the {kind} is up");
+        self.feed_all(&SubscriptionInput::EndpointUp(kind));
+    }
+
+    fn user_has_waited(&mut self) {
+        if std::mem::take(&mut self.serves.user_waits) {
+            self.rise(EndpointKind::User);
+        }
+    }
+
+    /// Nothing new is to be begun there.
+    fn fall(&mut self, kind: EndpointKind) {
         self.serves.up.remove(kind);
+        if kind == EndpointKind::User {
+            self.serves.user_waits = false;
+        }
+    }
+
+    fn lost(&mut self, kind: EndpointKind) {
+        self.fall(kind);
         self.feed_all(&SubscriptionInput::EndpointLost(kind));
         self.check_drained();
     }
@@ -174,10 +215,14 @@ impl Source<Ucma> {
 impl Handler<EndpointUp> for Source<Ucma> {
     type Result = ();
 
-    fn handle(&mut self, message: EndpointUp, _: &mut Context<Self>) {
-        self.serves.up.insert(message.kind);
-        tracing::info!(logger = "PresenceProvider", agents = self.children.len(), "the {} is up", message.kind);
-        self.feed_all(&SubscriptionInput::EndpointUp(message.kind));
+    fn handle(&mut self, message: EndpointUp, ctx: &mut Context<Self>) {
+        if message.kind == EndpointKind::User && self.serves.awaits_application(clock::now()) {
+            self.serves.user_waits = true;
+            ctx.run_later(clock::until(self.serves.precedence), |source, _| source.user_has_waited());
+        } else {
+            self.rise(message.kind);
+            self.user_has_waited();
+        }
     }
 }
 
@@ -189,7 +234,7 @@ impl Handler<EndpointPaused> for Source<Ucma> {
         tracing::warn!(logger = "PresenceProvider", failure = %message.failure, agents = self.children.len(),
             retry_after = wait.as_deref().unwrap_or("none"),
             "the {} is paused; what is subscribed goes on, and nothing new is sent for now", message.kind);
-        self.serves.up.remove(message.kind);
+        self.fall(message.kind);
         self.feed_all(&SubscriptionInput::EndpointPaused(message.kind));
     }
 }

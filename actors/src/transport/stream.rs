@@ -94,7 +94,11 @@ async fn reach(shared: &Shared, server: &Server) -> Result<Dialled, String> {
     let label = name.clone();
     let expected = identity.accepted_names([name.as_str()]);
     match timeout(limits.handshake, connector.connect(server_name, stream)).await {
-        Err(_) => Err(format!("TLS with {name} ({address}): not done within {:?}", limits.handshake)),
+        Err(_) => Err(format!(
+            "TLS with {name} ({address}): not done within {:?}; perhaps it does not speak TLS on port {}",
+            limits.handshake,
+            address.port()
+        )),
         Ok(Err(error)) => Err(in_words_of_the_handshake(&error, &label, &expected)),
         Ok(Ok(stream)) => {
             if own.was_not_wanted()

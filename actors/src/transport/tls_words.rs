@@ -111,6 +111,12 @@ fn explain_certificate(fault: &CertificateError, peer: &str, expected: &[String]
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             format!("{certificate} is not meant for a server (its extended key usage lacks server authentication)")
         }
+        CertificateError::BadSignature => {
+            format!(
+                "{certificate} was not issued by an authority in TrustedCertificates: one there has its issuer's name and \
+                 another key, as after a renewal of the authority"
+            )
+        }
         CertificateError::BadEncoding => format!("{certificate} cannot be read"),
         other => format!("{certificate} was refused: {other}"),
     }
@@ -133,7 +139,10 @@ fn explain_alert(alert: AlertDescription, peer: &str) -> String {
         AlertDescription::UnsupportedCertificate => {
             "our certificate does not suit it, perhaps for want of the client authentication purpose"
         }
-        AlertDescription::DecryptError => "it cannot verify what our private key signed",
+        AlertDescription::DecryptError => {
+            "it cannot verify what our private key or the authority of our certificate has signed; does it have the present \
+             certificate of that authority?"
+        }
         AlertDescription::ProtocolVersion => return no_version(peer),
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => return no_cipher(peer),
         AlertDescription::UnrecognisedName => "it does not know the name by which we asked for it",
