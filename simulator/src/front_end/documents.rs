@@ -189,7 +189,8 @@ pub(super) fn resource_list(own: &str, resources: &[(&str, Instance)]) -> String
     text
 }
 
-/// Puts a list and the parts of agents into one body; its content type and the body.
+/// Puts a list and the parts of agents into one body; its content type and the body. Each document ends with a line break
+/// of its own, before that of the boundary: libpurple, of which real clients are made, takes four characters off each part.
 pub(super) fn multipart(boundary: &str, list: &str, parts: &[(&str, String)]) -> (String, String) {
     let length: usize = parts.iter().map(|(_, document)| document.len() + 220).sum();
     let mut text = String::with_capacity(list.len() + length + 400);
@@ -197,7 +198,7 @@ pub(super) fn multipart(boundary: &str, list: &str, parts: &[(&str, String)]) ->
         let _ = write!(
             text,
             "--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: {id}\r\nContent-Type: {content_type}\r\n\r\n\
-             {document}\r\n"
+             {document}\r\n\r\n"
         );
     };
     part("resourceList", "application/rlmi+xml", list);

@@ -15,6 +15,7 @@ mod faults;
 mod in_dialog;
 mod notify;
 mod pools;
+mod publication;
 mod registrar;
 mod registrations;
 mod roaming;

@@ -8,12 +8,16 @@ use presence_sip::{Message, Method};
 
 use super::FrontEnd;
 use super::answers::{Answer, Refusal};
-use super::documents::{content_id, escape};
+use super::documents::{content_id, escape, timestamp};
+use super::publication::{self, PUBLISH_TYPE};
 use super::registrar::EVENTS;
 use crate::ConnectionId;
 
 /// How many agents the contact list of every user holds.
 const MOST_CONTACTS: usize = 100;
+
+/// The content type of a user's own data.
+const SELF_TYPE: &str = "application/vnd-microsoft-roaming-self+xml";
 
 /// What a front end does besides registration and subscription.
 pub(super) const ALLOW: &str =
@@ -43,7 +47,7 @@ impl FrontEnd {
                  xmlns=\"http://schemas.microsoft.com/2006/09/sip/provisiongrouplist-notification\"/>"
                     .into(),
             ),
-            "vnd-microsoft-roaming-self" => ("application/vnd-microsoft-roaming-self+xml", roaming_data(&own)),
+            "vnd-microsoft-roaming-self" => (SELF_TYPE, roaming_data(&own)),
             "vnd-microsoft-provisioning" => (
                 "application/vnd-microsoft-roaming-provisioning+xml",
                 "<provisioning xmlns=\"http://schemas.microsoft.com/2006/09/sip/provisioning\"/>".into(),
@@ -101,6 +105,9 @@ impl FrontEnd {
                     .header("Supported", "msrtc-event-categories");
                 self.answer(now, connection, request, answer);
             }
+            Method::Service if request.content_type() == Some(PUBLISH_TYPE) => {
+                self.on_publish(now, connection, request)
+            }
             Method::Info | Method::Bye | Method::Message | Method::Service | Method::Cancel => {
                 self.answer(now, connection, request, Answer::new(200));
             }
@@ -118,6 +125,23 @@ impl FrontEnd {
                 self.refuse(now, connection, request, Refusal::new(405, 1000).with("Allow", ALLOW));
             }
             Method::Other(_) => self.refuse(now, connection, request, Refusal::new(501, 1000)),
+        }
+    }
+
+    /// The user says how it is: confirmed with the versions that its next publication must name.
+    fn on_publish(&mut self, now: Instant, connection: ConnectionId, request: &Message) {
+        let own = request.from().map_or("", |from| from.uri);
+        let time = timestamp(now.saturating_duration_since(self.began));
+        match publication::confirmation(own, request.body(), &time) {
+            Ok(body) => {
+                let mut answer = Answer::new(200);
+                answer.body = Some((SELF_TYPE.into(), body));
+                self.answer(now, connection, request, answer);
+            }
+            Err(mistake) => {
+                tracing::debug!(mistake, "a publication is refused");
+                self.refuse(now, connection, request, Refusal::of_status(400));
+            }
         }
     }
 }

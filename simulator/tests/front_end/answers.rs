@@ -20,6 +20,12 @@ fn the_first_notification_comes_in_the_200() {
     assert!(told.header("Supported").unwrap().contains("ms-piggyback-first-notify"));
     let kind = told.content_type().unwrap();
     assert!(kind.starts_with("multipart/related;type=\"application/rlmi+xml\";start=resourceList;boundary="), "{kind}");
+    let text = std::str::from_utf8(told.body()).unwrap();
+    assert_eq!(
+        text.matches(">\r\n\r\n--").count(),
+        3,
+        "an empty line before each boundary: libpurple cuts four characters"
+    );
     let (list, documents) = content(&told);
     assert_eq!((&*list.uri, list.version, list.full_state), (APP, 0, false));
     let listed: Vec<_> = list.resources.iter().map(|one| (&*one.uri, one.instances[0].cid.as_deref())).collect();
@@ -239,6 +245,21 @@ fn a_real_client_gets_its_contacts_its_settings_itself_and_its_200s() {
     let mut bench = Bench::with(Switches { invite_status: 200, ..Switches::default() });
     assert_eq!(bench.ask(&Ask { method: "INVITE", ..Ask::register(APP) }).status(), Some(200));
     assert_eq!(bench.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_user_publishes_about_itself_is_confirmed_with_the_next_version() {
+    let mut bench = Bench::new();
+    let publish = |body: &str| {
+        let ask = Ask { method: "SERVICE", body: body.into(), ..Ask::register(APP).call("publish") };
+        ask.text().replace("msrtc-adrl-categorylist+xml", "msrtc-category-publish+xml")
+    };
+    let body = "<publish><publications><publication categoryName=\"note\" version=\"3\"/></publications></publish>";
+    let told = bench.say(publish(body)).remove(0);
+    assert_eq!(told.content_type(), Some("application/vnd-microsoft-roaming-self+xml"));
+    let text = std::str::from_utf8(told.body()).unwrap();
+    assert!(text.contains("uri=\"sip:app@sim.example\"><category name=\"note\"") && text.contains("version=\"4\""));
+    assert_eq!(bench.say(publish("<publish").replace("CSeq: 1", "CSeq: 2")).remove(0).status(), Some(400));
 }
 
 #[test]
