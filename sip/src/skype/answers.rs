@@ -39,6 +39,9 @@ impl SkypeSubscriber {
                 match status {
                     200..=299 if closes => self.close_accepted(now, key),
                     200..=299 => self.accepted(now, key, response, &entries),
+                    401 | 407 if closes && self.may_answer(response, challenges) => {
+                        self.bid_farewell(now, key, challenges + 1);
+                    }
                     _ if closes => self.closed(now, key),
                     _ => self.refused(now, key, response, entries, challenges),
                 }

@@ -78,7 +78,7 @@ impl Reading {
                 }
             }
         }
-        let mut named = BTreeMap::new();
+        let mut named = None;
         for part in parts.iter().filter(|part| !is_media_type(&part.content_type, RLMI)) {
             let (read, damaged);
             if is_media_type(&part.content_type, CATEGORIES) {
@@ -90,12 +90,7 @@ impl Reading {
             }
             let written = read.as_ref().ok().and_then(|document| document.uri.as_deref()).or(damaged.as_deref());
             let uri = written.and_then(|uri| AgentUri::parse(uri).ok());
-            let uri = uri.or_else(|| {
-                if named.is_empty() {
-                    named = self.names();
-                }
-                whose(part, &named)
-            });
+            let uri = uri.or_else(|| whose(part, named.get_or_insert_with(|| self.names())));
             match read {
                 Ok(document) => self.documents.push((uri, document.categories)),
                 Err(why) => {

@@ -1,6 +1,8 @@
 //! What the dialect `skype` must be told.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use presence_core::AgentUri;
@@ -69,8 +71,9 @@ impl SkypeConfig {
 
 /// When agents are put on the wire: those of one period go together, at `origin` and whole periods after it.
 ///
-/// Endpoints that share a rate share the origin, so that no second ever sees two periods of both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Endpoints that share a rate share this: a clone has the same origin, so that no second ever sees two periods, and the
+/// same budget, so that no moment sees the rate of each of them.
+#[derive(Clone, Debug)]
 pub struct Gather {
     /// The first moment.
     pub origin: Instant,
@@ -78,13 +81,18 @@ pub struct Gather {
     pub period: Duration,
     /// The most agents in one period, in however many messages.
     pub most: NonZeroU32,
+    /// How many agents were sent when, in the last second, by all clones.
+    sent: Arc<Mutex<VecDeque<(Instant, usize)>>>,
 }
+
+/// The span in which agents are counted: the second that a rate speaks of.
+const SPAN: Duration = Duration::from_secs(1);
 
 impl Gather {
     /// A period of 1.010 s: whoever counts agents in any second counts those of one period at most.
     #[must_use]
-    pub const fn new(origin: Instant, most: NonZeroU32) -> Self {
-        Self { origin, period: Duration::from_millis(1_010), most }
+    pub fn new(origin: Instant, most: NonZeroU32) -> Self {
+        Self { origin, period: Duration::from_millis(1_010), most, sent: Arc::default() }
     }
 
     /// The first moment after `now`.
@@ -98,6 +106,33 @@ impl Gather {
         let into = passed.as_nanos() % period.as_nanos();
         // What is left of a division by a Duration fits into one.
         now + period.saturating_sub(Duration::from_nanos(u64::try_from(into).unwrap_or(u64::MAX)))
+    }
+
+    fn sent(&self) -> MutexGuard<'_, VecDeque<(Instant, usize)>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many agents go now.
+    pub(super) fn spend(&self, now: Instant, agents: usize) {
+        self.sent().push_back((now, agents));
+    }
+
+    /// How many agents may go now.
+    pub(super) fn room(&self, now: Instant) -> usize {
+        let mut sent = self.sent();
+        while sent.front().is_some_and(|(at, _)| *at + SPAN <= now) {
+            sent.pop_front();
+        }
+        let used: usize = sent.iter().map(|(_, count)| count).sum();
+        self.most().saturating_sub(used)
+    }
+
+    /// When there is room again; `None` when there is some.
+    pub(super) fn room_at(&self, now: Instant) -> Option<Instant> {
+        if self.room(now) > 0 {
+            return None;
+        }
+        self.sent().front().map(|(at, _)| *at + SPAN).filter(|at| *at > now)
     }
 
     /// The most agents in one period.
@@ -119,7 +154,7 @@ mod tests {
         for (now, next) in [(0, 1_010), (1, 1_010), (1_009, 1_010), (1_010, 2_020), (86_400_000, 86_400_450)] {
             assert_eq!(gather.next(at(now)), at(next), "{now}");
         }
-        let broken = Gather { period: Duration::ZERO, ..gather };
+        let broken = Gather { period: Duration::ZERO, ..gather.clone() };
         assert!(broken.next(at(5)) > at(5));
     }
 }

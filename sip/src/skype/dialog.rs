@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::member::{BatchId, MemberKey, Wish};
 use crate::identity::Identifier;
-use crate::message::{Message, NameAddr, uri_param};
+use crate::message::{Message, NameAddr, is_request_uri, uri_param};
 use crate::timers::Deadlines;
 use crate::transaction::ClientTransaction;
 
@@ -177,13 +177,16 @@ impl Dialog {
         if self.remote_tag.is_none() {
             let theirs = if answer { message.to() } else { message.from() };
             self.remote_tag = theirs.and_then(|address| address.tag()).map(Box::from);
-            self.routes = message.values("Record-Route").map(Box::from).collect();
+            // A route that leads nowhere cannot be gone.
+            let fit = |value: &&str| NameAddr::parse(value).is_some_and(|route| is_request_uri(route.uri));
+            self.routes = message.values("Record-Route").filter(fit).map(Box::from).collect();
             if answer {
                 self.routes.reverse();
             }
         }
         if let Some(contact) = message.contact()
             && self.remote_target.as_deref() != Some(contact.uri)
+            && is_request_uri(contact.uri)
         {
             self.remote_target = Some(contact.uri.into());
         }

@@ -13,6 +13,9 @@ use crate::subscriber::{SubscriberEffect, WireEvent};
 /// How often an agent is followed from server to server without a word about it.
 const MOST_MOVES: u8 = 3;
 
+/// How often one body makes one thing be counted.
+const MOST_COUNTED: usize = 100;
+
 /// The diagnosis of an agent whose server takes no more watchers of categories.
 const QUOTA: u32 = 2012;
 
@@ -20,6 +23,7 @@ impl SkypeSubscriber {
     /// What the resource lists of a body say; true when any agent is to be subscribed elsewhere.
     pub(super) fn take_lists(&mut self, dialog: DialogKey, reading: &Reading) -> bool {
         let mut resubscribe = false;
+        let mut strangers = 0;
         for resource in reading.lists.iter().flat_map(|list| &list.resources) {
             // One that is active decides; otherwise the last word counts.
             let active = resource.instances.iter().find(|instance| instance.state == InstanceState::Active);
@@ -28,13 +32,19 @@ impl SkypeSubscriber {
                 continue;
             }
             let Some(key) = AgentUri::parse(&resource.uri).ok().and_then(|uri| self.member_in(dialog, &uri)) else {
-                self.count(WireEvent::ForeignResource);
+                strangers += 1;
                 continue;
             };
             resubscribe |= instance.state == InstanceState::Resubscribe;
             self.take_instance(dialog, key, instance);
         }
+        self.count_some(WireEvent::ForeignResource, strangers);
         resubscribe
+    }
+
+    /// Counts what happened so often in one body, but not without an end.
+    fn count_some(&mut self, event: WireEvent, times: usize) {
+        (0..times.min(MOST_COUNTED)).for_each(|_| self.count(event));
     }
 
     fn take_instance(&mut self, dialog: DialogKey, key: MemberKey, instance: &ListInstance) {
@@ -136,6 +146,7 @@ impl SkypeSubscriber {
             Some(Kind::Single(member)) => Some(member),
             Some(Kind::Batch(_) | Kind::Poll(_)) | None => None,
         };
+        let mut strangers = 0;
         for (uri, categories) in &reading.documents {
             let member = match uri {
                 Some(uri) => self.member_in(dialog, uri),
@@ -143,11 +154,12 @@ impl SkypeSubscriber {
             };
             match member {
                 Some(member) => self.take_categories(member, categories, overtaken, network),
-                None => self.count(WireEvent::ForeignResource),
+                None => strangers += 1,
             }
         }
+        self.count_some(WireEvent::ForeignResource, strangers);
+        self.count_some(WireEvent::UnparsableBody, reading.unreadable.len());
         for uri in &reading.unreadable {
-            self.count(WireEvent::UnparsableBody);
             let member = uri.as_ref().and_then(|uri| self.member_in(dialog, uri)).or(single);
             member.into_iter().for_each(|member| self.unreadable(member));
         }

@@ -1,6 +1,6 @@
 //! Who waits, and what goes out at a moment of gathering.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::SkypeSubscriber;
 use super::batch::Batch;
@@ -9,9 +9,6 @@ use super::member::{BatchId, Errand, Hold, Lane, MemberKey, Route, Wish};
 
 /// In every so manieth round an agent that is polled is subscribed again.
 const SUBSCRIBED_AGAIN: u8 = 6;
-
-/// The span in which agents are counted: the second that a rate speaks of.
-const SPAN: Duration = Duration::from_secs(1);
 
 /// What can go out next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +88,7 @@ impl SkypeSubscriber {
         let waits = self.anyone_waits();
         let next = self.config.gather.next(now);
         // A flush that came late leaves no room at the next moment, but soon after it.
-        let room = self.sent.front().map(|(at, _)| *at + SPAN).filter(|at| idle && *at > now && self.room(now) == 0);
+        let room = self.config.gather.room_at(now).filter(|_| idle);
         self.flush_at = waits.then(|| room.map_or(next, |room| room.min(next)));
     }
 
@@ -119,7 +116,7 @@ impl SkypeSubscriber {
             return sent;
         }
         loop {
-            let room = self.room(now);
+            let room = self.config.gather.room(now);
             let Some(next) = self.next_lane(now).filter(|_| room > 0) else { return sent };
             let count = match next {
                 Next::Repair(batch) => match self.send_repair(now, batch, room) {
@@ -132,18 +129,9 @@ impl SkypeSubscriber {
             };
             if count > 0 {
                 sent = true;
-                self.sent.push_back((now, count));
+                self.config.gather.spend(now, count);
             }
         }
-    }
-
-    /// How many agents may go now.
-    fn room(&mut self, now: Instant) -> usize {
-        while self.sent.front().is_some_and(|(at, _)| *at + SPAN <= now) {
-            self.sent.pop_front();
-        }
-        let used: usize = self.sent.iter().map(|(_, count)| count).sum();
-        self.config.gather.most().saturating_sub(used)
     }
 
     /// What has waited longest among all that can go.

@@ -83,8 +83,6 @@ pub struct SkypeSubscriber {
     /// What is before this place has seen a moment of gathering.
     released: i64,
     flush_at: Option<Instant>,
-    /// How many agents were sent when, in the last second.
-    sent: VecDeque<(Instant, usize)>,
     /// Who is polled, by when.
     polls: BTreeSet<(Instant, MemberKey)>,
     /// Dialogs of a connection or registration that is gone, and who was in them.
@@ -147,7 +145,6 @@ impl SkypeSubscriber {
             requeued: 0,
             released: 0,
             flush_at: None,
-            sent: VecDeque::new(),
             polls: BTreeSet::new(),
             orphans: Vec::new(),
             orphaned: BTreeMap::new(),

@@ -85,7 +85,7 @@ impl SkypeSubscriber {
     }
 
     /// A challenge is answered once, and again when it says that only the nonce is stale.
-    fn may_answer(&mut self, response: &Message, challenges: u8) -> bool {
+    pub(super) fn may_answer(&mut self, response: &Message, challenges: u8) -> bool {
         let header = if response.status() == Some(401) { "WWW-Authenticate" } else { "Proxy-Authenticate" };
         let says = |what: &str| response.header_all(header).any(|value| value.to_ascii_lowercase().contains(what));
         let stale = says("stale=true") || says("stale=\"true\"");
@@ -97,9 +97,13 @@ impl SkypeSubscriber {
     fn reworded(&mut self, now: Instant, key: DialogKey, entries: Vec<Entry>) {
         if let Some((kind, wording)) = self.dialogs.get(key).map(|dialog| (dialog.kind, dialog.wording))
             && let Kind::Batch(batch) | Kind::Poll(batch) = kind
-            && let Some(batch) = self.batch_mut(batch)
+            && let Some(of) = self.batch_mut(batch)
         {
-            batch.wording = wording;
+            of.wording = wording;
+            if self.config.gather.room(now) < entries.len() {
+                // It waits for the next moment of gathering, as what is repaired counts as well.
+                return self.repair(now, key, batch, matches!(kind, Kind::Poll(_)), entries);
+            }
         }
         self.again(now, key, entries, 0);
     }
@@ -114,7 +118,24 @@ impl SkypeSubscriber {
         if entries.is_empty() {
             return self.drop_opening(key);
         }
+        self.config.gather.spend(now, entries.len());
         self.send_list(now, key, entries, challenges);
+    }
+
+    /// The same agents go before all others at the next moment of gathering.
+    fn repair(&mut self, now: Instant, key: DialogKey, id: BatchId, poll: bool, entries: Vec<Entry>) {
+        self.drop_opening(key);
+        let keys: Vec<MemberKey> =
+            entries.into_iter().filter_map(|entry| self.still(key, entry)).map(|entry| entry.key).collect();
+        for member in &keys {
+            if let Some(member) = self.members.get_mut(*member) {
+                member.errand = Errand::Repairing;
+            }
+        }
+        if let Some(batch) = self.batch_mut(id).filter(|_| !keys.is_empty()) {
+            batch.repairs.push_front(Repair { keys, poll });
+        }
+        self.arm_flush(now);
     }
 
     /// What is to be said about an agent now that its message is sent again.
@@ -260,10 +281,12 @@ impl SkypeSubscriber {
 
     /// A message could not be sent.
     pub(super) fn refuse_all(&mut self, now: Instant, key: DialogKey, failure: &Failure) {
+        let single = self.dialogs.get(key).is_some_and(|dialog| matches!(dialog.kind, Kind::Single(_)));
+        let failure = if single { failure.clone() } else { endpoint(failure) };
         let exchange = self.dialogs.get_mut(key).and_then(|dialog| dialog.exchange.take());
         self.drop_opening(key);
         let entries = exchange.map(|exchange| exchange.entries).unwrap_or_default();
-        self.fail_entries(now, key, entries, failure);
+        self.fail_entries(now, key, entries, &failure);
         self.tidy_single(now, key);
     }
 }

@@ -45,11 +45,16 @@ impl SkypeSubscriber {
                 dialog.expires_at = None;
                 let until = now + self.config.timers.farewell();
                 self.dialogs.enter(key, Phase::Closing { until }, why);
-                let content = Content { expires: Some(Duration::ZERO), list: None };
-                if self.send(now, key, content, Vec::new(), 0).is_err() {
-                    self.closed(now, key);
-                }
+                self.bid_farewell(now, key, 0);
             }
+        }
+    }
+
+    /// Sends what ends a dialog.
+    pub(super) fn bid_farewell(&mut self, now: Instant, key: DialogKey, challenges: u8) {
+        let content = Content { expires: Some(Duration::ZERO), list: None };
+        if self.send(now, key, content, Vec::new(), challenges).is_err() {
+            self.closed(now, key);
         }
     }
 

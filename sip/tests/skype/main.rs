@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "a test may panic, and begins now")]
 #![allow(clippy::print_stdout, reason = "a skipped test says why, and a measurement its figure")]
 
+mod attacks;
 mod attempts;
 mod elsewhere;
 mod failures;

@@ -109,6 +109,8 @@ impl Pool {
         while let Some(at) = self.subject.poll_timeout().filter(|at| *at <= end) {
             self.now = self.now.max(at);
             self.subject.handle_timeout(self.now);
+            let next = self.subject.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now), "a deadline that was met falls due again at once");
             self.drain();
             if let Some(at) = self.sent.iter().position(|sent| sent.method() == Some(&Method::Register)) {
                 let register = self.sent.remove(at).unwrap();

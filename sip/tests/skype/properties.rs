@@ -27,12 +27,17 @@ enum Step {
     Lose,
     Probe,
     Deregister,
+    /// The pool's presence service goes or comes.
+    Presence(bool),
+    /// A document or a list that cannot be read.
+    Damage(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let code = prop_oneof![
         8 => Just(200_u16), 1 => Just(400), 1 => Just(403), 1 => Just(404), 1 => Just(408), 1 => Just(413),
-        1 => Just(420), 1 => Just(423), 2 => Just(481), 1 => Just(480), 1 => Just(503), 1 => Just(401)
+        1 => Just(420), 1 => Just(423), 2 => Just(481), 1 => Just(480), 1 => Just(503), 1 => Just(401), 1 => Just(407),
+        1 => Just(421), 1 => Just(488), 1 => Just(500), 1 => Just(504)
     ];
     prop_oneof![
         6 => (0..AGENTS).prop_map(Step::Subscribe),
@@ -44,6 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Lose),
         1 => Just(Step::Probe),
         1 => Just(Step::Deregister),
+        1 => any::<bool>().prop_map(Step::Presence),
+        1 => (0..AGENTS).prop_map(Step::Damage),
     ]
 }
 
@@ -72,6 +79,8 @@ struct World {
     cseq: u32,
     /// The dialogs that the home server has, and until when.
     homes: BTreeMap<String, Instant>,
+    /// Which agents each subscription lists that the server has.
+    listing: BTreeMap<String, BTreeSet<String>>,
     left: bool,
 }
 
@@ -89,6 +98,7 @@ impl World {
             known: None,
             cseq: 100,
             homes: BTreeMap::new(),
+            listing: BTreeMap::new(),
             left: false,
         }
     }
@@ -128,8 +138,21 @@ impl World {
             }
             Step::Probe => self.pool.subject.probe(self.pool.now),
             Step::Deregister => {
-                self.deregister();
+                self.event("deregistered;event=unregistered");
+                self.homes.clear();
+                self.listing.clear();
                 self.unanswered.clear();
+            }
+            Step::Presence(false) => self.event("deregistered;event=userservices-unavailable"),
+            Step::Presence(true) => self.event("registered;event=userservices-available"),
+            Step::Damage(number) => {
+                let Some(known) = self.known.clone() else { return };
+                self.cseq += 1;
+                let damaged = state(agent(*number).as_str(), 3_500).replace("</availability>", "</");
+                let (content_type, body) = multipart(&[], &[damaged]);
+                let body = if number % 2 == 0 { body.replace("</list>", "<") } else { body };
+                let head = "subscription-state: active;expires=3000";
+                self.pool.receive(&notification("NOTIFY", &known, self.cseq, head, Some((content_type, body))));
             }
         }
         self.pool.drain();
@@ -175,15 +198,15 @@ impl World {
         self.pool.receive(&notification("BENOTIFY", &known, self.cseq, head, Some(body)));
     }
 
-    fn deregister(&mut self) {
-        self.homes.clear();
+    fn event(&mut self, line: &str) {
         self.cseq += 1;
         let cseq = self.cseq;
         let text = format!(
             "BENOTIFY sip:app@domain.com SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.9:5061;branch=z9hG4bKr{cseq}\r\n\
              From: <sip:app@domain.com>;tag=r1\r\nTo: <sip:app@domain.com>;epid=84d3db8c23\r\nCall-ID: r{cseq}\r\n\
              CSeq: {cseq} BENOTIFY\r\nEvent: registration-notify\r\nContent-Type: text/registration-event\r\n\
-             subscription-state: terminated;expires=0\r\nContent-Length: 31\r\n\r\nderegistered;event=unregistered"
+             subscription-state: terminated;expires=0\r\nContent-Length: {}\r\n\r\n{line}",
+            line.len()
         );
         self.pool.receive(&text);
     }
@@ -214,6 +237,8 @@ impl World {
                 Some(Method::Register) => self.pool.accept_register(&message),
                 Some(Method::Options) => self.pool.answer(&message, 200, &[]),
                 Some(Method::Subscribe) => self.look_at(message),
+                // The answer to a NOTIFY.
+                None => {}
                 _ => panic!("{message:?}"),
             }
             // What was answered may have brought news.
@@ -255,7 +280,7 @@ fn in_order(sent: &[(Instant, Message)]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_attempt_ends_once_and_dialogs_do_not_overlap(
