@@ -88,3 +88,34 @@ fn a_registration_that_the_pool_refuses_is_told_with_what_to_do() {
     assert!(ended.all().contains("-> check that the trusted application"), "{}", ended.all());
     assert!(ended.all().contains("skipped   subscription  no endpoint can be used"), "{}", ended.all());
 }
+
+#[test]
+fn a_pool_that_refuses_everybody_is_told_at_once_with_what_to_do() {
+    let (server, config) = front_end();
+    for (refusal, words) in [
+        ("user-services off", "-> the pool's presence service does not serve anybody now"),
+        ("refuse SUBSCRIBE 403", "-> check that the trusted application"),
+    ] {
+        server.command("heal").unwrap();
+        server.command(refusal).unwrap();
+        let begin = std::time::Instant::now();
+        let ended = doctor(&config);
+        assert!(begin.elapsed().as_secs() < 15, "it does not wait for what was answered");
+        assert!(ended.with("fail      subscription").next().is_some(), "{}", ended.all());
+        assert!(ended.all().contains(words), "{}", ended.all());
+    }
+    let text = std::fs::read_to_string(config.path()).unwrap();
+    config.write(&text.replace("<Pool ", "<Pool UseRegistration=\"false\" "));
+    server.command("heal").unwrap();
+    let ended = doctor(&config);
+    assert!(ended.all().contains("-> remove UseRegistration from <Pool>"), "{}", ended.all());
+}
+
+#[test]
+fn an_endpoint_that_is_sent_nowhere_is_told_to_name_its_home() {
+    let (server, config) = front_end();
+    server.command("refuse REGISTER 301").unwrap();
+    let ended = doctor(&config);
+    assert!(ended.all().contains("the pool sends us elsewhere and does not say where"), "{}", ended.all());
+    assert!(ended.all().contains("-> write the pool at which the endpoint is at home"), "{}", ended.all());
+}

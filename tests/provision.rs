@@ -122,3 +122,18 @@ fn a_name_that_is_none_and_a_file_without_such_a_pool_are_refused() {
     let off = SEED.replace("<UcmaPresenceSource enabled=\"true\"", "<UcmaPresenceSource enabled=\"false\"");
     assert_eq!(provision(&Config::of(&off), &[]).code, Some(78));
 }
+
+#[test]
+fn a_port_of_zero_and_an_empty_application_id_are_placeholders_and_not_commands() {
+    let pool = "<Pool Address=\"pool01.example.com\" Listen=\"0.0.0.0:0\" /></UcmaPresenceSource>";
+    let text = SEED
+        .replace("</UcmaPresenceSource>", pool)
+        .replace("urn:application:ucc_presenceprovider01", "urn:application:");
+    let told = provision(&Config::of(&text), &NAMES);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let application = commands(&told.stdout)[1];
+    assert!(application.contains("-ApplicationId '<APPLICATION-ID>'"), "{application}");
+    assert!(application.ends_with("-Port <PORT>"), "{application}");
+    let (_, end) = told.stdout.split_once("# Before the commands are run, replace\n").unwrap();
+    assert!(end.contains("<PORT>") && end.contains("<APPLICATION-ID>"), "{end}");
+}

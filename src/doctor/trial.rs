@@ -34,7 +34,7 @@ pub(super) async fn trial(setup: Setup, pool: &PoolSettings, agent: Chosen, hear
     match agent {
         Err(why) => tell(Step::skipped("subscription", why)),
         Ok(_) if !endpoints => tell(Step::skipped("subscription", "no endpoint can be used")),
-        Ok(agent) => tell(subscription(&provider, &agent, pool.dialect).await),
+        Ok(agent) => tell(subscription(&provider, &agent, pool).await),
     }
     tell(if provider.shutdown(FAREWELL).await {
         Step::ok("end", "everything that was begun is ended at the pool")
@@ -135,22 +135,35 @@ fn endpoint_advice(kind: EndpointKind, failure: &str, pool: &PoolSettings) -> &'
         (Some(403 | 404), Dialect::Skype, EndpointKind::User) => {
             "check that the user exists and is enabled: Get-CsUser"
         }
+        (Some(301 | 302 | 305), Dialect::Skype, _) => {
+            "write the pool at which the endpoint is at home into Address of <Pool> (the user's into PoolFqdn)"
+        }
+        (Some(408 | 480 | 504), Dialect::Skype, _) => {
+            "the pool cannot serve the endpoint for the moment: check the services of the front ends, and try again later"
+        }
         (Some(503), _, _) => "the server is overloaded or its service is stopped: check it, and try again later",
         (Some(_), Dialect::Skype, _) => PROVISIONED,
         (Some(_), Dialect::Simple, _) => "check that the address is that of a presence server, and its own log",
+        (None, Dialect::Skype, _) if failure.starts_with("the pools send us") => {
+            "the pools disagree about where the endpoint is at home: have its administrator move it again, and wait until all of them know"
+        }
         (None, _, _) => "see the steps above; the server may have closed the connection: check its own log",
     }
 }
 
-async fn subscription(provider: &Provider, agent: &AgentUri, dialect: Dialect) -> Step {
+async fn subscription(provider: &Provider, agent: &AgentUri, pool: &PoolSettings) -> Step {
     const STEP: &str = "subscription";
     let client = provider.client("doctor", Deaf.start().recipient());
     client.subscribe(agent.clone());
     let find = |view: &ProviderView| view.agents().find(|one| one.uri == *agent).cloned();
     let over = |one: &AgentView| {
-        let state = one.subscription.as_ref().map(|subscription| subscription.state);
+        let subscription = one.subscription.as_ref();
+        let state = subscription.map(|subscription| subscription.state);
+        // The pool's refusal of everybody does not count against the agent; it is an answer all the same.
+        let refused = subscription.and_then(|subscription| subscription.last_failure.as_ref());
         one.presence.freshness == Freshness::Fresh
             || matches!(state, Some(SubscriptionState::BackingOff | SubscriptionState::Abandoned))
+            || refused.is_some_and(|failure| failure.kind == FailureKind::Endpoint && failure.code.is_some())
     };
     let view = glances(provider, |view| find(view).is_some_and(|one| over(&one))).await;
     let Some(seen) = find(&view) else {
@@ -168,7 +181,7 @@ async fn subscription(provider: &Provider, agent: &AgentUri, dialect: Dialect) -
     }
     let subscription = seen.subscription.as_ref();
     if let Some(failure) = subscription.and_then(|subscription| subscription.last_failure.as_ref()) {
-        return Step::fail(STEP, format!("{agent} cannot be subscribed to: {failure}"), agent_advice(failure, dialect));
+        return Step::fail(STEP, format!("{agent} cannot be subscribed to: {failure}"), agent_advice(failure, pool));
     }
     match subscription.map(|subscription| subscription.state) {
         Some(SubscriptionState::Active) => Step::new(
@@ -189,8 +202,15 @@ async fn subscription(provider: &Provider, agent: &AgentUri, dialect: Dialect) -
     }
 }
 
-fn agent_advice(failure: &Failure, dialect: Dialect) -> &'static str {
-    match (failure.kind, dialect) {
+fn agent_advice(failure: &Failure, pool: &PoolSettings) -> &'static str {
+    match (failure.kind, pool.dialect) {
+        (FailureKind::Endpoint, Dialect::Skype) if !pool.use_registration => {
+            "remove UseRegistration from <Pool>: a pool gives presence to registered endpoints only"
+        }
+        (FailureKind::Endpoint, Dialect::Skype) if matches!(failure.code, Some(403 | 404)) => PROVISIONED,
+        (FailureKind::Endpoint, _) if matches!(failure.code, Some(408 | 480 | 500..=599)) => {
+            "the pool's presence service does not serve anybody now: check the services of its servers, and try again later"
+        }
         (FailureKind::NotFound, Dialect::Skype) => {
             "the pool does not know this agent: check its URI with Get-CsUser, or name another one with --agent"
         }

@@ -56,17 +56,18 @@ impl Values {
         let port = ucma.pool.listen.map_or(presence_config::DEFAULT_LISTEN_PORT, |listen| listen.port());
         let default = if settings.defaulted.contains("Pool/@Listen") { ", by default" } else { "" };
         Self {
-            application: Value::known(
-                "application id",
-                without_prefix(&ucma.application_id),
-                "ApplicationId of <UcmaPresenceSource>, without `urn:application:`",
-            ),
+            application: application(ucma),
             owner: Value::known(
                 "application endpoint",
                 ucma.application_endpoint.as_str(),
                 "OwnerUri of <ApplicationEndpoint>",
             ),
-            port: Value::known("port", port.to_string(), format!("Listen of <Pool>{default}")),
+            port: match port {
+                0 => {
+                    Value::unknown("port", "<PORT>", "Listen of <Pool> has port 0, which is another one at each start")
+                }
+                port => Value::known("port", port.to_string(), format!("Listen of <Pool>{default}")),
+            },
             trusted_pool: trusted_pool(arguments, &certificate),
             computer: computer(arguments),
             registrar: registrar(ucma),
@@ -89,6 +90,18 @@ impl Values {
             names.push(&self.computer.value);
         }
         names
+    }
+}
+
+fn application(ucma: &UcmaSettings) -> Value {
+    const NAME: &str = "application id";
+    match without_prefix(&ucma.application_id) {
+        "" => Value::unknown(
+            NAME,
+            "<APPLICATION-ID>",
+            "ApplicationId of <UcmaPresenceSource> has nothing behind `urn:application:`",
+        ),
+        id => Value::known(NAME, id, "ApplicationId of <UcmaPresenceSource>, without `urn:application:`"),
     }
 }
 
