@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use presence_config::Settings;
+use presence_config::{Dialect, Settings};
 use presence_core::SourceKind;
 
 use crate::assemble;
 
-/// After this long a subscription is refreshed: pools grant an hour, and a tenth of it is kept in hand.
+/// After this long a subscription is refreshed in the dialect `simple`: servers grant an hour, and a tenth of it is kept in
+/// hand.
 const REFRESHED_EVERY: Duration = Duration::from_secs(3240);
+
+/// The same in the dialect `skype`: pools grant 8 hours, and a quarter of an hour is kept in hand.
+const REFRESHED_EVERY_AT_A_POOL: Duration = Duration::from_secs(8 * 3600 - 900);
 
 /// What keeps `run` from starting, one sentence each. Empty when it can start.
 ///
@@ -29,12 +33,14 @@ pub fn doubts(settings: &Settings) -> Vec<String> {
     let rules = settings.source_rules();
     let subscriptions =
         settings.agents().iter().filter(|uri| rules.select(uri).source == Some(SourceKind::Ucma)).count();
-    refresh_load(subscriptions, settings.max_presence_subscriptions_per_second.get()).into_iter().collect()
+    let skype = settings.ucma.as_ref().is_some_and(|ucma| ucma.pool.dialect == Dialect::Skype);
+    let every = if skype { REFRESHED_EVERY_AT_A_POOL } else { REFRESHED_EVERY };
+    refresh_load(subscriptions, settings.max_presence_subscriptions_per_second.get(), every).into_iter().collect()
 }
 
 /// Half of the rate must stay free for new agents and for the recovery after a loss.
-fn refresh_load(subscriptions: usize, rate: u32) -> Option<String> {
-    let per_second = subscriptions as f64 / REFRESHED_EVERY.as_secs_f64();
+fn refresh_load(subscriptions: usize, rate: u32, every: Duration) -> Option<String> {
+    let per_second = subscriptions as f64 / every.as_secs_f64();
     (per_second > f64::from(rate) / 2.0).then(|| {
         format!(
             "{subscriptions} agents at the pool need {per_second:.1} refreshes per second for ever, which leaves less than \
@@ -51,8 +57,10 @@ mod tests {
 
     #[test]
     fn refreshes_may_take_half_of_the_rate() {
-        assert_eq!(refresh_load(24_300, 15), None);
-        let sentence = refresh_load(24_301, 15).expect("too many for the rate");
+        assert_eq!(refresh_load(24_300, 15, REFRESHED_EVERY), None);
+        assert_eq!(refresh_load(209_250, 15, REFRESHED_EVERY_AT_A_POOL), None);
+        assert!(refresh_load(209_251, 15, REFRESHED_EVERY_AT_A_POOL).is_some());
+        let sentence = refresh_load(24_301, 15, REFRESHED_EVERY).expect("too many for the rate");
         assert!(sentence.contains("24301 agents") && sentence.ends_with("should be 16 at least"), "{sentence}");
     }
 

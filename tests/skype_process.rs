@@ -116,7 +116,7 @@ fn pools_that_send_us_from_one_to_the_other_are_one_warning_and_not_one_per_atte
     let told = service.says("is not served by its pool");
     assert!(told.contains("the pools send us from one to the other"), "{told}");
     service
-        .until("two more attempts", || servers.iter().map(|(server, _)| server.counters().registers).sum::<u64>() >= 6);
+        .until("another attempt", || servers.iter().map(|(server, _)| server.counters().registers).sum::<u64>() >= 5);
     let lines = service.lines();
     assert_eq!(complaints(&lines).len(), 1, "{lines:#?}");
     assert_eq!(lines.iter().filter(|line| line.contains("elsewhere to=")).count(), 2, "{lines:#?}");
