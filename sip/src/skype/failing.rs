@@ -27,8 +27,8 @@ impl SkypeSubscriber {
         });
     }
 
-    /// An agent is gone; but where that is only the endpoint's failure, and a living dialog goes on listing it, it is
-    /// taken out of that dialog. Otherwise it would be subscribed twice when it goes to another endpoint.
+    /// An agent is gone, but a living dialog goes on listing it: it is taken out of that dialog. Otherwise it would be
+    /// subscribed twice when it goes to another endpoint. What is refused for good is not tried again.
     pub(super) fn let_go(&mut self, now: Instant, key: MemberKey, failure: &Failure) {
         let listed = |hold: Hold| {
             let dialog = if let Hold::In(dialog) = hold { self.dialogs.get(dialog) } else { None };
@@ -37,7 +37,8 @@ impl SkypeSubscriber {
             })
         };
         let stays = self.members.get(key).is_some_and(|member| listed(member.hold));
-        if !stays || failure.kind != FailureKind::Endpoint {
+        let settled = self.members.get(key).is_some_and(|member| member.settled);
+        if !stays || (settled && failure.kind != FailureKind::Endpoint) {
             return self.fail(key, failure);
         }
         self.dequeue(key);

@@ -80,7 +80,9 @@ struct World {
     /// The dialogs that the home server has, and until when.
     homes: BTreeMap<String, Instant>,
     /// Which agents each subscription lists that the server has.
-    listing: BTreeMap<String, BTreeSet<String>>,
+    listing: BTreeMap<String, (Instant, BTreeSet<String>)>,
+    /// Who is to be asked for again, for which there is a token at the next step.
+    wanted: Vec<(AgentUri, Attempt)>,
     left: bool,
 }
 
@@ -99,11 +101,17 @@ impl World {
             cseq: 100,
             homes: BTreeMap::new(),
             listing: BTreeMap::new(),
+            wanted: Vec::new(),
             left: false,
         }
     }
 
     fn step(&mut self, step: &Step) {
+        for (uri, attempt) in std::mem::take(&mut self.wanted) {
+            if self.present.get(&uri) == Some(&attempt) {
+                self.pool.refresh(&uri, attempt);
+            }
+        }
         match step {
             Step::Subscribe(number) => {
                 self.last += 1;
@@ -173,6 +181,20 @@ impl World {
         });
         let contact = contact();
         let call = request.call_id().to_owned();
+        if code == 481 {
+            self.listing.remove(&call);
+        } else if code == 200
+            && request.expires() != Some(Duration::ZERO)
+            && (request.to().unwrap().tag().is_none() || self.listing.contains_key(&call))
+        {
+            let until = self.pool.now + Duration::from_secs(3_600);
+            let (lasts, listing) = self.listing.entry(call.clone()).or_insert((until, BTreeSet::new()));
+            *lasts = until;
+            listing.extend(uris.iter().cloned());
+            listed(&request, "unsubscribe").iter().chain(uris.first().filter(|_| kind > 1)).for_each(|gone| {
+                listing.remove(gone);
+            });
+        }
         if code == 200 && self.homes.contains_key(&call) || begins(&request, HOME) {
             self.homes.insert(call.clone(), self.pool.now + Duration::from_secs(3_600));
         }
@@ -188,6 +210,16 @@ impl World {
     fn notify(&mut self, number: usize, kind: u8, over: bool) {
         let Some(known) = self.known.clone() else { return };
         self.cseq += 1;
+        if over {
+            self.listing.remove(known.call_id());
+        } else if let Some((until, listing)) = self.listing.get_mut(known.call_id()) {
+            if *until > self.pool.now {
+                *until = self.pool.now + Duration::from_secs(3_000);
+            }
+            if kind > 1 {
+                listing.remove(agent(number).as_str());
+            }
+        }
         if over {
             self.homes.remove(known.call_id());
         } else if let Some(until) = self.homes.get_mut(known.call_id()).filter(|until| **until > self.pool.now) {
@@ -223,10 +255,12 @@ impl World {
                         self.present.remove(&uri);
                     }
                 }
-                SubscriberEffect::Joined { uri, attempt }
-                | SubscriberEffect::Notified { uri, attempt, .. }
-                | SubscriberEffect::WantsRefresh { uri, attempt } => {
+                SubscriberEffect::Joined { uri, attempt } | SubscriberEffect::Notified { uri, attempt, .. } => {
                     assert_eq!(self.present.get(&uri), Some(&attempt), "told of an attempt that is over");
+                }
+                SubscriberEffect::WantsRefresh { uri, attempt } => {
+                    assert_eq!(self.present.get(&uri), Some(&attempt), "asked for an attempt that is over");
+                    self.wanted.push((uri, attempt));
                 }
                 SubscriberEffect::Left => self.left = true,
                 _ => {}
@@ -258,10 +292,19 @@ impl World {
         let now = self.pool.now;
         if message.expires() == Some(Duration::ZERO) {
             self.homes.remove(message.call_id());
+            if message.body().is_empty() {
+                self.listing.remove(message.call_id());
+            }
         } else if begins(&message, HOME) {
             let dialog = |call: &&String| call.as_str() != message.call_id();
             let alive = self.homes.iter().filter(|(call, until)| dialog(call) && **until > now).count();
             assert_eq!(alive, 0, "two home dialogs");
+        }
+        if message.expires() != Some(Duration::ZERO) {
+            for (call, (until, listing)) in &self.listing {
+                let twice = call != message.call_id() && *until > now && !listing.is_disjoint(&resources);
+                assert!(!twice, "an agent in two subscriptions: {resources:?}");
+            }
         }
         self.unanswered.push((now, message));
     }
