@@ -172,7 +172,8 @@ impl Source<Ucma> {
                 .clone()
                 .map(|throttle| Throttled::of(throttle, Arc::clone(&self.serves.was_congested))),
         };
-        let address = LocalEndpoint::launch(endpoint.setup.clone(), self.serves.gather, endpoint.incarnation, parent);
+        let address =
+            LocalEndpoint::launch(endpoint.setup.clone(), self.serves.gather.clone(), endpoint.incarnation, parent);
         endpoint.address = Some(address.clone());
         let mut shared = self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|(known, _)| *known != kind);

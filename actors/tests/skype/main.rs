@@ -8,8 +8,12 @@ mod support;
 #[path = "../support/forest.rs"]
 mod forest;
 
+mod day;
 mod endpoints;
 mod events;
 mod failures;
+mod faults;
+mod found;
 mod life;
 mod outage;
+mod rows;

@@ -92,6 +92,17 @@ impl VirtualForest {
         subscriptions.into_iter().map(|(endpoint, _)| endpoint.to_string()).collect()
     }
 
+    /// What an agent does now; `None` when there is no such agent.
+    pub(crate) fn presence(&self, uri: &AgentUri) -> Option<AgentState> {
+        self.shared.machine.borrow().presence(uri)
+    }
+
+    /// A command that may be about nobody: says whether it was done.
+    pub(crate) fn try_command(&self, line: &str) -> bool {
+        let command = line.parse().unwrap_or_else(|error| panic!("{line}: {error:?}"));
+        self.with(|machine, now| machine.apply(now, &command)).is_ok()
+    }
+
     /// No rule of the protocol was broken.
     pub(crate) fn assert_no_violation(&self) {
         assert_eq!(self.counters().violations, Vec::<String>::new());
@@ -133,11 +144,9 @@ impl Shared {
                 FrontEndEffect::Close { connection } => self.close(connection),
                 // A front end's own connections are for sockets.
                 FrontEndEffect::Dial { connection, .. } => self.machine.borrow_mut().dialled(now(), connection, false),
-                FrontEndEffect::Listen { pool: _, open } => {
-                    for online in self.online.borrow_mut().iter_mut() {
-                        *online = open;
-                    }
-                }
+                // All connections are the first pool's.
+                FrontEndEffect::Listen { pool: 0, open } => self.online.borrow_mut().fill(open),
+                FrontEndEffect::Listen { .. } => {}
             }
         }
     }
