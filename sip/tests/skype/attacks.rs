@@ -88,7 +88,6 @@ fn four_megabytes_of_nameless_parts_beside_a_long_list_are_read_in_a_moment() {
     let body = body.replace("--x1--", &format!("{junk}--x1--"));
     let begun = Instant::now();
     pool.notify("BENOTIFY", &home, ACTIVE, Some((content_type, body)));
-    println!("{:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     pool.quiet();
 }
