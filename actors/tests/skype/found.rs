@@ -47,3 +47,21 @@ fn a_registration_that_is_refused_after_a_loss_does_not_make_us_forget_what_the_
         assert!(!errors::take().is_empty(), "a refusal is an alarm");
     });
 }
+
+#[test]
+fn an_agent_who_is_turned_away_only_after_the_200_is_given_up_all_the_same() {
+    in_virtual_time(|| async {
+        let mut settings = one_pool(5);
+        settings.switches.piggyback = false;
+        let (provider, forest) = skype_provider(settings, BOTH, sample);
+        let ucc = Recorder::start(&provider, "ucc");
+        ucc.subscribe_to(1..=6);
+        pass(seconds(400)).await;
+        let view = provider.observe().await.unwrap();
+        let nobody = view.agents().find(|view| view.uri == agent(6)).unwrap();
+        let subscription = nobody.subscription.as_ref().unwrap();
+        assert_eq!(subscription.state, presence_core::SubscriptionState::Abandoned, "{subscription:?}");
+        assert_eq!(forest.live(), 5);
+        forest.assert_no_violation();
+    });
+}

@@ -42,13 +42,13 @@ impl Subscription {
     pub(super) fn granted(&mut self, now: Instant, grant: Grant) {
         match self.state {
             State::Subscribing { via, attempt, answer_by } => {
-                self.succeeded(via);
+                self.taken(via, grant);
                 let mut dialog = Dialog { via, attempt, expires_at: None, refresh: Refresh::Answering { answer_by } };
                 grant.apply(now, &mut dialog);
                 self.enter(State::Active(dialog), "accepted");
             }
             State::Active(mut dialog) => {
-                self.succeeded(dialog.via);
+                self.taken(dialog.via, grant);
                 self.drop_refresh(dialog);
                 grant.apply(now, &mut dialog);
                 self.enter(State::Active(dialog), "accepted");
@@ -104,6 +104,15 @@ impl Subscription {
         }
         let change = status.and_then(|status| self.publication.observe(now, status));
         self.publish(change);
+    }
+
+    /// The 2xx to a list says nothing about one agent: a pool may turn it away in the notification that follows, and
+    /// what counts against the agent is forgiven only when it is heard of.
+    fn taken(&mut self, via: EndpointKind, grant: Grant) {
+        match grant {
+            Grant::For(_) => self.succeeded(via),
+            Grant::Kept => {}
+        }
     }
 
     fn succeeded(&mut self, via: EndpointKind) {
