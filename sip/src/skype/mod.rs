@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use presence_core::{AgentUri, Attempt, EndedBy, Failure, FailureKind};
+use presence_core::{AgentUri, Attempt, EndedBy, Failure, FailureKind, Scheme};
 
 pub use config::{Gather, SkypeConfig};
 
@@ -198,6 +198,12 @@ impl Dialect for SkypeSubscriber {
     }
 
     fn subscribe(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
+        if uri.scheme() == Scheme::Tel {
+            // One such URI spoils the list for all the others.
+            let why = "a pool has no presence for a telephone number; PstnPresenceSource serves those in E.164 form";
+            let failure = Failure::new(FailureKind::Forbidden, EndedBy::Us, why);
+            return self.effects.push_back(SubscriberEffect::Failed { uri: uri.clone(), attempt, failure });
+        }
         if let Some(old) = self.orphaned.remove(uri) {
             self.effects.push_back(SubscriberEffect::Ended { uri: uri.clone(), attempt: old });
         }

@@ -15,6 +15,9 @@ use crate::subscriber::SubscriberEffect;
 /// How often one SUBSCRIBE answers challenges: the first, and those that say `stale`.
 const CHALLENGE_LIMIT: u8 = 3;
 
+/// The diagnoses of a body that is not what it should be (MS-OCER 8): our own bodies are good, so that a URI is to blame.
+const SPOILT: [u32; 2] = [4001, 4002];
+
 /// Beyond a day it is not a lifetime but a mistake.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
@@ -57,6 +60,13 @@ impl SkypeSubscriber {
         if status == 503 {
             self.overloaded(now, failure.retry_after);
         }
+        // A body that the server cannot read is spoilt by one of its URIs, as far as that can be told from here.
+        let spoilt = status == 400 && response.ms_diagnostics().is_some_and(|found| SPOILT.contains(&found.id));
+        let failure = if spoilt && !matches!(kind, Kind::Single(_)) {
+            Failure { kind: FailureKind::Transient, ..failure }
+        } else {
+            failure
+        };
         match kind {
             Kind::Single(_) => self.single_refused(now, key, status, &failure, entries),
             Kind::Batch(batch) => self.batch_refused(now, key, batch, false, status, &failure, entries),

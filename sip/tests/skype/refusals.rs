@@ -69,7 +69,7 @@ fn bisection_in_a_living_dialog_stays_in_it() {
 
 #[test]
 fn a_400_that_is_about_us_is_not_bisected() {
-    for diagnosis in ["4001", "4010", "4011", "2013"] {
+    for diagnosis in ["4010", "4011", "4012", "2013"] {
         let mut pool = Pool::registered(15);
         (0..4).for_each(|number| pool.subscribe(&agent(number), ONE));
         let message = pool.flushed();
@@ -81,6 +81,28 @@ fn a_400_that_is_about_us_is_not_bisected() {
         pool.pass(seconds(60));
         pool.silent();
     }
+}
+
+#[test]
+fn a_400_about_the_body_is_bisected_as_one_uri_has_spoilt_it() {
+    for diagnosis in ["4001", "4002", "1000"] {
+        let mut pool = Pool::registered(15);
+        (0..4).for_each(|number| pool.subscribe(&agent(number), ONE));
+        let message = pool.flushed();
+        pool.answer(&message, 400, &[&format!("ms-diagnostics: {diagnosis};reason=\"bad XML\"")]);
+        pool.quiet();
+        assert_eq!(listed(&pool.flushed(), "subscribe").len(), 2, "half of it, diagnosed with {diagnosis}");
+    }
+}
+
+#[test]
+fn a_telephone_number_is_never_put_on_the_wire() {
+    let mut pool = Pool::registered(15);
+    let line: presence_core::AgentUri = "tel:4711".parse().unwrap();
+    pool.subscribe(&line, ONE);
+    assert_eq!(pool.failure().kind, FailureKind::Forbidden);
+    pool.pass(seconds(60));
+    pool.silent();
 }
 
 #[test]
