@@ -75,11 +75,13 @@ fn name(file: &tempfile::NamedTempFile) -> &str {
 fn it_says_where_it_listens_obeys_its_control_port_and_ends_with_a_summary() {
     let service = simulate(&ANY);
     assert!(service.says("pool 0").ends_with(", TCP, 100 agents sip:agent1@demo.example to sip:agent100@demo.example"));
-    let answers = control(&service, &["set sip:agent1@demo.example busy", "explode", "help"]);
+    let answers = control(&service, &["set sip:agent1@demo.example busy", "explode", "help", "\x1b[2J"]);
     assert!(answers[0].starts_with("ok"), "{answers:?}");
     assert!(answers[1].starts_with("error `explode` is no command"), "{answers:?}");
     assert!(answers[2].starts_with("ok kill-connections"), "{answers:?}");
     service.says("control: set sip:agent1@demo.example busy -> ok");
+    // What a terminal would obey is not sent to it.
+    assert!(!service.says("[2J").contains('\x1b'));
     service.signal("INT");
     let ended = service.end();
     assert_eq!(ended.code, Some(0), "{}", ended.all());

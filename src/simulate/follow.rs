@@ -13,6 +13,8 @@ const AT_ONCE: usize = 3;
 const GROWS: &str = "in its dialog";
 /// More kinds than these are not told apart at a time.
 const MOST_KINDS: usize = 200;
+/// What is not told apart.
+const OTHERS: &str = "other events";
 
 /// Turns events into lines; what comes again and again within a few seconds is counted.
 #[derive(Debug, Default)]
@@ -114,6 +116,8 @@ impl Follow {
 
     /// `Some` for the first few of a kind; the others are counted.
     fn tell(&mut self, now: Instant, kind: &str, exchange: &Exchange) -> Option<()> {
+        let told_apart = self.repeated.contains_key(kind) || self.repeated.len() < MOST_KINDS;
+        let kind = if told_apart { kind } else { OTHERS };
         if let Some(repeated) = self.repeated.get_mut(kind) {
             // A dialog that grows at a steady pace is a long list of the same line.
             let at_once = if kind.ends_with(GROWS) { 1 } else { AT_ONCE };
@@ -126,10 +130,8 @@ impl Follow {
             repeated.unsubscribe += exchange.unsubscribe;
             return None;
         }
-        if self.repeated.len() < MOST_KINDS {
-            let fresh = Repeated { until: now + GATHER, told: 1, times: 0, subscribe: 0, unsubscribe: 0 };
-            self.repeated.insert(kind.to_owned(), fresh);
-        }
+        let fresh = Repeated { until: now + GATHER, told: 1, times: 0, subscribe: 0, unsubscribe: 0 };
+        self.repeated.insert(kind.to_owned(), fresh);
         Some(())
     }
 
@@ -251,5 +253,18 @@ mod tests {
         let why = "peer sent no certificates".to_owned();
         let line = follow.event(now, &FrontEndEvent::Refused { pool: 0, peer, why }).expect("told");
         assert!(line.ends_with("(it must show the application's certificate)"), "{line}");
+    }
+
+    #[test]
+    fn thousands_of_endpoints_do_not_fill_the_terminal() {
+        let mut follow = Follow::new(vec!["pool01.demo.example".into()]);
+        let now = Instant::now();
+        let told = (0..5_000).filter(|number| {
+            let line = format!("REGISTER of sip:user{number}@demo.example is refused");
+            follow.tell(now, &line, &Exchange::default()).is_some()
+        });
+        assert_eq!(told.count(), MOST_KINDS + AT_ONCE);
+        assert!(follow.event(now, &FrontEndEvent::Closed { peer: "192.0.2.1:5".parse().unwrap() }).is_none());
+        assert_eq!(follow.gathered(now + GATHER), ["other events: 4798 more"]);
     }
 }

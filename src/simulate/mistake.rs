@@ -42,7 +42,11 @@ impl Mistake {
 
 impl From<toml::de::Error> for Mistake {
     fn from(error: toml::de::Error) -> Self {
-        Self { message: error.message().to_owned(), span: error.span() }
+        // The names of numbers in Rust say nothing to who writes a script.
+        let message = ["u16", "u32", "u64", "usize"].iter().fold(error.message().to_owned(), |message, kind| {
+            message.replace(&format!("expected {kind}"), "expected a whole number")
+        });
+        Self { message, span: error.span() }
     }
 }
 

@@ -142,7 +142,7 @@ async fn run(
     }
     let counters = story.end(presence_actors::now());
     story.running.stop().await;
-    Ok(summary::text(&counters))
+    Ok(visible(&summary::text(&counters)))
 }
 
 /// Starts the front end; where nobody asked for a port that is taken, another one will do.
@@ -245,5 +245,15 @@ impl Story {
 /// Prints on the standard output; a closed one does not end the simulation.
 fn show(text: &str) {
     let mut stdout = stdout().lock();
-    let _closed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _closed = stdout.write_all(visible(text).as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// What came over a network may hold characters that a terminal obeys: they are shown and not sent to it.
+fn visible(text: &str) -> String {
+    let shown = |character: char| match character {
+        '\n' => character,
+        obeyed if obeyed.is_control() => char::REPLACEMENT_CHARACTER,
+        other => other,
+    };
+    text.chars().map(shown).collect()
 }

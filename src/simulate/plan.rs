@@ -1,5 +1,6 @@
 //! What a script means: the settings of a front end, the orders at the start, and the steps.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -117,15 +118,9 @@ impl Plan {
             (None, Some(control)) => (control.0, false),
             (None, None) => (Some(loopback(CONTROL_PORT)), true),
         };
+        let steps = steps(script, pools.listen.len())?;
         let server = FrontEndServerSettings { settings, listen: pools.listen, tls, control, events: None };
-        Ok(Self {
-            domain,
-            server,
-            any_port: pools.any_port,
-            any_control_port,
-            first: crowd.first,
-            steps: steps(script)?,
-        })
+        Ok(Self { domain, server, any_port: pools.any_port, any_control_port, first: crowd.first, steps })
     }
 }
 
@@ -168,15 +163,24 @@ fn certificates(table: &TlsTable, folder: &Path) -> FrontEndTls {
     }
 }
 
-fn steps(script: &Script) -> Result<Vec<Step>, Mistake> {
+fn steps(script: &Script, pools: usize) -> Result<Vec<Step>, Mistake> {
     let step = |table: &super::script::StepTable| {
         let every = match &table.every {
             Some(every) if every.get_ref().0 < SHORTEST_EVERY => {
-                return Err(Mistake::at(every.span(), "an order comes again after 100ms at the earliest"));
+                return Err(Mistake::at(
+                    every.span(),
+                    "an order comes again after 100ms at the earliest; write \"100ms\" or more",
+                ));
             }
             every => every.as_ref().map(|every| every.get_ref().0),
         };
-        Ok(Step { after: table.time.0, every, command: table.order.0.clone() })
+        let command = table.order.get_ref().0.clone();
+        if let Some(pool) = command.pool().filter(|pool| *pool >= pools) {
+            let message =
+                format!("there is no pool {pool}; they are counted from 0, and the last one is {}", pools - 1);
+            return Err(Mistake::at(table.order.span(), message));
+        }
+        Ok(Step { after: table.time.0, every, command })
     };
     script.at.iter().map(step).collect()
 }
@@ -238,6 +242,7 @@ struct Crowd {
     legacy: Vec<AgentUri>,
     strange: Vec<(AgentUri, String)>,
     first: Vec<Command>,
+    known: BTreeSet<AgentUri>,
 }
 
 impl Crowd {
@@ -259,6 +264,9 @@ impl Crowd {
         }
         let added = self.agents.get(begin..).unwrap_or_default().iter().map(|agent| agent.uri.clone());
         for uri in added.collect::<Vec<_>>() {
+            if !self.known.insert(uri.clone()) {
+                return Err(here(format!("{uri} is there already; with `count`, write another `first` or `pattern`")));
+            }
             if let Some(state) = &table.state {
                 let set: Command =
                     format!("set {uri} {state}").parse().map_err(|why: CommandError| here(why.to_string()))?;

@@ -129,7 +129,7 @@ pub(super) struct StepTable {
     pub(super) time: Time,
     /// The order.
     #[serde(rename = "do")]
-    pub(super) order: Order,
+    pub(super) order: Spanned<Order>,
     /// How often it comes again.
     pub(super) every: Option<Spanned<Time>>,
 }
@@ -196,6 +196,22 @@ text_value!(
         AgentUri::parse(text).map_err(|why| format!("`{text}` is no agent URI: {why}; write \"sip:user@domain\""))
     }
 );
+/// A status of an answer.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u64")]
+pub(super) struct Status(pub(super) u16);
+
+impl TryFrom<u64> for Status {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, String> {
+        match u16::try_from(number) {
+            Ok(status @ (200 | 300..=699)) => Ok(Self(status)),
+            _ => Err(format!("{number} is no status to answer with; write 200, or a number from 300 to 699")),
+        }
+    }
+}
+
 text_value!(
     /// A command.
     Order(Command): |text| text.parse::<Command>().map_err(|why| why.to_string())

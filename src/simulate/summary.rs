@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use presence_simulator::FrontEndCounters;
 
-/// Violations that are shown in words.
+/// Different violations that are shown in words.
 const SHOWN: usize = 10;
 
 /// The summary as it is printed.
@@ -34,11 +34,23 @@ pub(super) fn text(counters: &FrontEndCounters) -> String {
         // Writing into a String does not fail.
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    for violation in counters.violations.iter().take(SHOWN) {
-        let _ = writeln!(text, "   - {violation}");
+    let (mut kinds, mut told): (Vec<(&str, u64)>, u64) = (Vec::new(), 0);
+    for violation in &counters.violations {
+        if let Some((_, times)) = kinds.iter_mut().find(|(known, _)| known == violation) {
+            *times += 1;
+        } else if kinds.len() < SHOWN {
+            kinds.push((violation, 1));
+        } else {
+            continue;
+        }
+        told += 1;
     }
-    if counters.violations.len() > SHOWN {
-        let _ = writeln!(text, "   - ... and {} more", counters.violation_count.saturating_sub(SHOWN as u64));
+    for (violation, times) in kinds {
+        let again = if times > 1 { format!(" ({times} times)") } else { String::new() };
+        let _ = writeln!(text, "   - {violation}{again}");
+    }
+    if counters.violation_count > told {
+        let _ = writeln!(text, "   - ... and {} more", counters.violation_count - told);
     }
     text
 }
@@ -55,5 +67,13 @@ mod tests {
         assert!(text.contains("\n   violations                                         12\n"), "{text}");
         assert!(text.contains("   - rule 8: number 9\n   - ... and 2 more\n"), "{text}");
         assert!(!text.contains("number 10"), "{text}");
+    }
+
+    #[test]
+    fn the_same_violation_is_shown_once_with_how_often() {
+        let violations: Vec<String> = vec!["rule 6: again".into(); 5];
+        let counters = FrontEndCounters { violations, violation_count: 7, ..FrontEndCounters::default() };
+        let text = text(&counters);
+        assert!(text.ends_with("\n   - rule 6: again (5 times)\n   - ... and 2 more\n"), "{text}");
     }
 }

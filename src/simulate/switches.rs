@@ -5,7 +5,7 @@ use std::time::Duration;
 use presence_simulator::Switches;
 use serde::Deserialize;
 
-use super::script::{OrNever, Time};
+use super::script::{OrNever, Status, Time};
 
 /// What a switch is set to by a value in a script.
 trait Value {
@@ -28,12 +28,20 @@ macro_rules! as_it_is {
     };
 }
 
-as_it_is!(bool, u16, usize);
+as_it_is!(bool, usize);
 
 impl Value for Time {
     type Switch = Duration;
 
     fn value(&self) -> Duration {
+        self.0
+    }
+}
+
+impl Value for Status {
+    type Switch = u16;
+
+    fn value(&self) -> u16 {
         self.0
     }
 }
@@ -75,9 +83,9 @@ switches! {
     benotify: bool,
     own_connections: bool,
     bodiless_refresh_keeps: bool,
-    unregistered_status: u16,
-    services_off_status: u16,
-    invite_status: u16,
+    unregistered_status: Status,
+    services_off_status: Status,
+    invite_status: Status,
     longest_list: usize,
     longest_body: usize,
     expires: Time,

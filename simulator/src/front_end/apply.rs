@@ -50,7 +50,7 @@ impl FrontEnd {
                 for number in &numbers {
                     self.end_by_us(now, *number, *resubscribe);
                 }
-                format!("{} dialogs terminated", numbers.len())
+                format!("{} terminated", counted(numbers.len(), "dialog"))
             }
             Command::Malformed { on } => {
                 self.faults.malformed = *on;
@@ -68,12 +68,12 @@ impl FrontEnd {
             }
             Command::SlowStart { from, to, time, retry_after } => {
                 self.faults.slow_start = Some(SlowStart::new(now, *from, *to, *time, *retry_after));
-                format!("{from} agents per second, {to} in {} s", time.as_secs())
+                format!("{} per second, {to} in {} s", counted(*from as usize, "agent"), time.as_secs())
             }
             Command::ForgetDialogs => {
                 let numbers = self.dialogs.which(|_| true);
                 numbers.iter().for_each(|number| drop(self.drop_dialog(*number)));
-                format!("{} dialogs forgotten", numbers.len())
+                format!("{} forgotten", counted(numbers.len(), "dialog"))
             }
             Command::Heal => self.heal(now),
             Command::Count => self.summary(),
@@ -93,7 +93,7 @@ impl FrontEnd {
                 self.close_pool(now, pool, refuse_for);
             }
         }
-        format!("{closed} connections closed")
+        format!("{} closed", counted(closed, "connection"))
     }
 
     fn outage(&mut self, now: Instant, pool: usize, time: Duration, forget: bool) -> String {
@@ -108,7 +108,7 @@ impl FrontEnd {
             }
             self.answered.clear();
         }
-        format!("pool {pool} is away for {} s; {closed} connections closed", time.as_secs())
+        format!("pool {pool} is away for {} s; {} closed", time.as_secs(), counted(closed, "connection"))
     }
 
     fn deregister(
@@ -133,7 +133,7 @@ impl FrontEnd {
         }
         match self.tell_endpoints(now, Some(endpoint), Some(event), elsewhere) {
             0 => Err(nobody("registration of", endpoint)),
-            told => Ok(format!("{told} endpoints told {}", event.word())),
+            told => Ok(format!("{} told {}", counted(told, "endpoint"), event.word())),
         }
     }
 
@@ -141,7 +141,7 @@ impl FrontEnd {
         self.faults.services_off = !on;
         let event = if on { None } else { Some(EndpointEvent::UserServicesUnavailable) };
         let told = self.tell_endpoints(now, None, event, None);
-        format!("User Services are {}; {told} endpoints told", if on { "on" } else { "off" })
+        format!("User Services are {}; {} told", if on { "on" } else { "off" }, counted(told, "endpoint"))
     }
 
     fn relocate(&mut self, now: Instant, uri: Option<&AgentUri>, pool: usize) -> Result<String, CommandError> {
@@ -169,7 +169,7 @@ impl FrontEnd {
         }
         let home = Instance::Resubscribe(Some(self.pool_uri(pool)));
         let told = self.expel(now, &moved, &home, Some(pool));
-        Ok(format!("{} agents moved to pool {pool}; {told} subscriptions told", moved.len()))
+        Ok(format!("{} moved to pool {pool}; {} told", counted(moved.len(), "agent"), counted(told, "subscription")))
     }
 
     fn disable(&mut self, now: Instant, uri: &AgentUri) -> Result<String, CommandError> {
@@ -202,7 +202,7 @@ impl FrontEnd {
         for number in &numbers {
             self.drop_dialog(*number);
         }
-        Ok(format!("{} dialogs expired", numbers.len()))
+        Ok(format!("{} expired", counted(numbers.len(), "dialog")))
     }
 
     fn heal(&mut self, now: Instant) -> String {
@@ -236,6 +236,11 @@ impl FrontEnd {
             counters.violation_count,
         )
     }
+}
+
+/// "1 agent", "0 agents".
+fn counted(count: usize, name: &str) -> String {
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 fn nobody(what: &str, uri: &AgentUri) -> CommandError {

@@ -119,6 +119,18 @@ pub enum Command {
     Count,
 }
 
+impl Command {
+    /// The number of the pool that it names.
+    #[must_use]
+    pub const fn pool(&self) -> Option<usize> {
+        match self {
+            Self::KillConnections { pool, .. } | Self::Deregister { pool, .. } => *pool,
+            Self::Outage { pool, .. } | Self::Move { pool, .. } => Some(*pool),
+            _ => None,
+        }
+    }
+}
+
 /// Which requests are refused, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefuseRule {
