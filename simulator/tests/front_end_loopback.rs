@@ -132,10 +132,12 @@ async fn sign_in(server: &FrontEndHandle, mut client: Client) {
         &own,
         "publish",
         "Content-Type: application/msrtc-category-publish+xml\r\n",
-        "<publish/>",
+        "<publish><publications><publication categoryName=\"state\" version=\"0\"/></publications></publish>",
     );
     client.say(&publish).await;
-    assert_eq!(client.hear().await.unwrap().status(), Some(200));
+    let published = client.hear().await.unwrap();
+    assert_eq!(published.status(), Some(200));
+    assert!(text(&published).contains("version=\"1\""), "{}", text(&published));
     client.say("\r\n\r\n").await;
     let mut pong = [0; 2];
     timeout(PATIENCE, client.stream.read_exact(&mut pong)).await.unwrap().unwrap();
