@@ -42,7 +42,7 @@ impl SkypeSubscriber {
                     401 | 407 if closes && self.may_answer(response, challenges) => {
                         self.bid_farewell(now, key, challenges + 1);
                     }
-                    _ if closes => self.closed(now, key),
+                    _ if closes => self.farewell_refused(now, key, status),
                     _ => self.refused(now, key, response, entries, challenges),
                 }
                 self.settle(now, key);
@@ -57,7 +57,7 @@ impl SkypeSubscriber {
             match self.dialogs.get(key).map(|dialog| dialog.phase) {
                 Some(Phase::Live | Phase::Orphaned) => self.close(now, key, "not wanted any more"),
                 Some(Phase::Opening) => self.forget(key),
-                Some(Phase::Closing { .. }) | None => {}
+                Some(Phase::Closing { .. } | Phase::Refused { .. }) | None => {}
             }
         }
         self.dialogs.rearm(key);
@@ -201,7 +201,7 @@ impl SkypeSubscriber {
         self.forget(key);
     }
 
-    fn single_over(&mut self, now: Instant, key: DialogKey, member: MemberKey) {
+    pub(super) fn single_over(&mut self, now: Instant, key: DialogKey, member: MemberKey) {
         let Some(found) = self.members.get_mut(member) else { return };
         if found.hold != Hold::In(key) && found.errand != Errand::Asked(key) {
             return;

@@ -39,6 +39,8 @@ pub(super) struct Batch {
     /// The server's URI; none for the own home server, which is asked under our own name.
     pub(super) target: Option<Box<str>>,
     pub(super) dialog: Option<DialogKey>,
+    /// The last dialog that we ended there: nothing new begins before the server has let it go, as it holds one list only.
+    pub(super) ending: Option<DialogKey>,
     /// Who waits for the dialog.
     pub(super) line: BTreeMap<i64, MemberKey>,
     /// Who waits for a question without a dialog.
@@ -68,6 +70,7 @@ impl Batch {
         Self {
             target,
             dialog: None,
+            ending: None,
             line: BTreeMap::new(),
             polls: BTreeMap::new(),
             repairs: VecDeque::new(),

@@ -43,7 +43,10 @@ pub(super) enum Kind {
 ///                              v                                |    Orphaned
 ///                            (none)            Expires: 0       v       | registered again: Expires: 0
 ///      481, terminated, expired: (none) <---- Live        Closing <-----+
-///                                                           | terminated, refusal, 20 T1
+///                                     Refused <----refusal--+
+///                                        |  again after 2, 4, .. 64 s ^
+///                                        +---------------------------+
+///                                                           | terminated, 2xx, 481, 20 T1
 ///                                                           v
 ///                                                        (none)
 /// ```
@@ -59,6 +62,11 @@ pub(super) enum Phase {
     Closing {
         /// When waiting ends.
         until: Instant,
+    },
+    /// The server does not let it go.
+    Refused {
+        /// When it is to be ended again.
+        again_at: Instant,
     },
 }
 
@@ -108,6 +116,8 @@ pub(super) struct Dialog {
     /// The server's Contact, verbatim.
     pub(super) remote_target: Option<Box<str>>,
     pub(super) exchange: Option<Box<Exchange>>,
+    /// How often the server has refused to end it.
+    pub(super) refusals: u8,
     /// To be ended as soon as what is on its way was answered.
     pub(super) unwanted: bool,
     /// What the server granted last.
@@ -140,6 +150,7 @@ impl Dialog {
             routes: Vec::new(),
             remote_target: None,
             exchange: None,
+            refusals: 0,
             unwanted: false,
             lifetime: Duration::ZERO,
             expires_at: None,
@@ -210,6 +221,7 @@ impl Dialog {
         let transaction = self.exchange.as_ref().and_then(|exchange| exchange.transaction.poll_timeout());
         let (expiry, refresh) = match self.phase {
             Phase::Closing { until } => (Some(until), None),
+            Phase::Refused { again_at } => (Some(again_at), None),
             Phase::Opening | Phase::Live if self.awaits_answer() => (None, self.refresh_at),
             Phase::Opening | Phase::Live => (self.expires_at, self.refresh_at),
             Phase::Orphaned => (self.expires_at, None),

@@ -125,7 +125,7 @@ impl SkypeSubscriber {
     }
 
     /// The agent's machine is served, and takes a token for what is to be asked next.
-    fn ask_anew(&mut self, key: MemberKey) {
+    pub(super) fn ask_anew(&mut self, key: MemberKey) {
         if let Some(member) = self.members.get(key) {
             let (uri, attempt) = (member.uri.clone(), member.attempt);
             self.effects.push_back(SubscriberEffect::Joined { uri, attempt });

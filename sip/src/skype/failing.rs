@@ -73,6 +73,7 @@ impl SkypeSubscriber {
         let expired = dialog.expires_at.is_some_and(|at| at <= now) && !dialog.awaits_answer();
         match dialog.phase {
             Phase::Closing { until } if until <= now => self.closed(now, key),
+            Phase::Refused { again_at } if again_at <= now => self.end_again(now, key),
             Phase::Orphaned if expired => self.forget(key),
             Phase::Opening | Phase::Live if expired => {
                 let why = "the dialog ran out without a word of the server";
@@ -82,7 +83,7 @@ impl SkypeSubscriber {
                 dialog.refresh_at = None;
                 self.refresh_all(now, key);
             }
-            Phase::Closing { .. } | Phase::Opening | Phase::Live | Phase::Orphaned => {}
+            Phase::Closing { .. } | Phase::Refused { .. } | Phase::Opening | Phase::Live | Phase::Orphaned => {}
         }
     }
 

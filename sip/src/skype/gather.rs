@@ -1,14 +1,19 @@
 //! Who waits, and what goes out at a moment of gathering.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use presence_core::{EndedBy, Failure, FailureKind};
 
 use super::SkypeSubscriber;
 use super::batch::Batch;
-use super::dialog::{DialogKey, Entry, Kind};
+use super::dialog::{DialogKey, Entry, Kind, Phase};
 use super::member::{BatchId, Errand, Hold, Lane, MemberKey, Route, Wish};
 
 /// In every so manieth round an agent that is polled is subscribed again.
 const SUBSCRIBED_AGAIN: u8 = 6;
+
+/// How long an agent waits to be sent at most.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What can go out next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +86,7 @@ impl SkypeSubscriber {
             return;
         }
         self.released = self.queued;
+        self.lose_patience(now);
         if !self.is_held(now) {
             self.end_some_orphans(now);
         }
@@ -90,6 +96,34 @@ impl SkypeSubscriber {
         // A flush that came late leaves no room at the next moment, but soon after it.
         let room = self.config.gather.room_at(now).filter(|_| idle);
         self.flush_at = waits.then(|| room.map_or(next, |room| room.min(next)));
+    }
+
+    /// Whoever has waited for a minute and could not be sent, as the server is left alone or others come first, is given
+    /// back: the agent's machine waits no longer than 100 s, and what was sent behind its back would be a second
+    /// subscription. Where a dialog lists the agent it stands, and only its refresh is asked for anew.
+    fn lose_patience(&mut self, now: Instant) {
+        self.moments.push_back((self.queued, now));
+        let mut before = None;
+        while let Some((queued, at)) = self.moments.front()
+            && *at + PATIENCE <= now
+        {
+            before = Some(*queued);
+            self.moments.pop_front();
+        }
+        let Some(before) = before else { return };
+        let lanes = self.batches.iter().flat_map(|batch| [&batch.line, &batch.polls]).chain([&self.singles]);
+        let tired: Vec<MemberKey> = lanes.flat_map(|lane| lane.range(..before)).map(|(_, key)| *key).collect();
+        let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "it could not be sent for a minute");
+        for key in tired {
+            match self.members.get(key).map(|member| (member.wish, member.hold)) {
+                Some((Wish::Keep, Hold::In(_))) => {
+                    self.dequeue(key);
+                    self.ask_anew(key);
+                }
+                Some((Wish::Keep, Hold::Nowhere | Hold::Polled { .. })) => self.fail(key, &failure),
+                Some((Wish::Drop, _)) | None => {}
+            }
+        }
     }
 
     /// True while anything waits for a moment of gathering.
@@ -144,7 +178,7 @@ impl SkypeSubscriber {
         };
         for (batch, id) in self.batches.iter().zip(0..) {
             let id = BatchId(id);
-            if batch.held_until.is_some_and(|until| until > now) {
+            if batch.held_until.is_some_and(|until| until > now) || self.is_ending(batch.ending) {
                 continue;
             }
             let awaits = |dialog: Option<DialogKey>| {
@@ -166,6 +200,12 @@ impl SkypeSubscriber {
             offer(*at, Next::Single);
         }
         best.map(|(_, next)| next)
+    }
+
+    /// True while the server has not let go what we ended.
+    fn is_ending(&self, dialog: Option<DialogKey>) -> bool {
+        let dialog = dialog.and_then(|key| self.dialogs.get(key));
+        dialog.is_some_and(|dialog| dialog.awaits_answer() || matches!(dialog.phase, Phase::Refused { .. }))
     }
 
     /// A part of a refused message; `None` when there is no room for it yet.

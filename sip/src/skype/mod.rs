@@ -8,6 +8,7 @@ mod culprits;
 mod dialog;
 mod documents;
 mod failing;
+mod farewell;
 mod gather;
 mod home;
 mod member;
@@ -83,6 +84,8 @@ pub struct SkypeSubscriber {
     /// What is before this place has seen a moment of gathering.
     released: i64,
     flush_at: Option<Instant>,
+    /// What the end of every queue was at each of the last moments.
+    moments: VecDeque<(i64, Instant)>,
     /// Who is polled, by when.
     polls: BTreeSet<(Instant, MemberKey)>,
     /// Dialogs of a connection or registration that is gone, and who was in them.
@@ -145,6 +148,7 @@ impl SkypeSubscriber {
             requeued: 0,
             released: 0,
             flush_at: None,
+            moments: VecDeque::new(),
             polls: BTreeSet::new(),
             orphans: Vec::new(),
             orphaned: BTreeMap::new(),

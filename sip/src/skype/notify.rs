@@ -149,7 +149,7 @@ impl SkypeSubscriber {
         let failure = |kind| Failure::new(kind, EndedBy::Peer, format!("the server ended the dialog: {reason}"));
         match (kind, phase) {
             (_, Phase::Closing { .. }) => self.closed(now, key),
-            (_, Phase::Orphaned) => self.forget(key),
+            (_, Phase::Orphaned | Phase::Refused { .. }) => self.forget(key),
             // The answer to the question is still to come.
             (Kind::Poll(_), Phase::Opening | Phase::Live) => {}
             (Kind::Single(_), Phase::Opening | Phase::Live) => {

@@ -51,13 +51,20 @@ impl SkypeSubscriber {
         self.orphans.extend(std::mem::take(&mut self.farewells).into_values());
         for key in self.dialogs.keys() {
             let Some(dialog) = self.dialogs.get_mut(key) else { continue };
-            dialog.exchange = None;
-            let known = matches!(dialog.phase, Phase::Live | Phase::Orphaned) && dialog.remote_tag.is_some();
+            // What was to end it may not have arrived.
+            let ending =
+                dialog.exchange.take().is_some_and(|exchange| exchange.closes && exchange.transaction.awaits_answer());
+            let held = match dialog.phase {
+                Phase::Live | Phase::Orphaned | Phase::Refused { .. } => true,
+                Phase::Closing { .. } => ending,
+                Phase::Opening => false,
+            };
+            let known = held && dialog.remote_tag.is_some();
             let over = dialog.expires_at.is_some_and(|at| at <= now) || matches!(dialog.kind, Kind::Poll(_));
             if server == Server::Remembers && known && !over {
                 // A notifier that crashed may count anew.
                 dialog.remote_cseq = None;
-                if dialog.phase == Phase::Live {
+                if dialog.phase != Phase::Orphaned {
                     self.dialogs.enter(key, Phase::Orphaned, "nobody can be told");
                     self.orphans.push(key);
                 }
@@ -132,11 +139,13 @@ impl SkypeSubscriber {
         self.batches.iter_mut().for_each(Batch::forget_waiting);
         self.flush_at = None;
         for key in self.dialogs.keys() {
-            if self.dialogs.get(key).is_some_and(|dialog| dialog.phase == Phase::Orphaned) {
-                self.forget(key);
-            } else {
-                self.close(now, key, "the endpoint goes");
-                self.dialogs.rearm(key);
+            match self.dialogs.get(key).map(|dialog| dialog.phase) {
+                Some(Phase::Orphaned) => self.forget(key),
+                Some(Phase::Refused { .. }) => self.end_again(now, key),
+                Some(_) | None => {
+                    self.close(now, key, "the endpoint goes");
+                    self.dialogs.rearm(key);
+                }
             }
         }
         self.departure = Some(Departure::Settling { until: now + self.config.timers.t1.saturating_mul(2) });

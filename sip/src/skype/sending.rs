@@ -36,15 +36,23 @@ impl SkypeSubscriber {
     pub(super) fn close(&mut self, now: Instant, key: DialogKey, why: &'static str) {
         let Some(dialog) = self.dialogs.get_mut(key) else { return };
         match dialog.phase {
-            Phase::Closing { .. } => {}
+            Phase::Closing { .. } | Phase::Refused { .. } => {}
             Phase::Opening | Phase::Live | Phase::Orphaned if dialog.awaits_answer() => dialog.unwanted = true,
             Phase::Opening => self.forget(key),
             Phase::Live | Phase::Orphaned => {
                 dialog.unwanted = false;
                 dialog.refresh_at = None;
                 dialog.expires_at = None;
-                let until = now + self.config.timers.farewell();
+                let (kind, until) = (dialog.kind, now + self.config.timers.farewell());
                 self.dialogs.enter(key, Phase::Closing { until }, why);
+                if let Kind::Batch(id) = kind
+                    && let Some(batch) = self.batch_mut(id)
+                {
+                    batch.ending = Some(key);
+                    if batch.dialog == Some(key) {
+                        batch.dialog = None;
+                    }
+                }
                 self.bid_farewell(now, key, 0);
             }
         }

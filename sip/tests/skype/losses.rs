@@ -3,7 +3,7 @@
 use presence_core::{Again, FailureKind, TransitionReason};
 use presence_sip::{Dialect, Method, SubscriberEffect};
 
-use crate::pool::{FLUSH, ONE, Pool, TWO, agent, ended, multipart, notification, seconds, state};
+use crate::pool::{FLUSH, ONE, Pool, TWO, agent, ended, listed, multipart, notification, seconds, state};
 
 #[test]
 fn what_outlived_its_connection_is_ended_by_one_message_before_the_pool_counts_as_back() {
@@ -25,12 +25,14 @@ fn what_outlived_its_connection_is_ended_by_one_message_before_the_pool_counts_a
     pool.silent();
     let told = [pool.tell(), pool.tell(), pool.tell()];
     assert_eq!(told, [ended(&agent(1), ONE), ended(&agent(2), ONE), SubscriberEffect::ProbeAnswered]);
-    // New dialogs begin afterwards.
+    // New dialogs begin when the server has let the old one go, and not before.
     pool.subscribe(&agent(1), TWO);
-    let anew = pool.flushed();
-    assert_ne!(anew.call_id(), home.call_id());
+    pool.pass(FLUSH);
+    pool.silent();
     pool.answer(&end, 481, &[]);
     pool.quiet();
+    let anew = pool.flushed();
+    assert_ne!(anew.call_id(), home.call_id());
     assert_eq!(pool.subject.stats().dialogs, 1);
 }
 
@@ -236,6 +238,7 @@ fn single_dialogs_are_ended_at_the_rate_and_each_before_its_agent_is_subscribed_
     let first = pool.request();
     assert_eq!((first.call_id(), first.expires()), (home.call_id(), Some(seconds(0))));
     assert_eq!(ends(&mut pool).len(), 0, "the rest in time");
+    pool.answer(&first, 200, &[]);
     pool.subscribe(&agents[9], TWO);
     pool.pass(FLUSH);
     let sent: Vec<_> = pool.sent.iter().map(|sent| (sent.to().unwrap().uri.to_owned(), sent.body().len())).collect();
@@ -280,9 +283,63 @@ fn a_connection_that_is_lost_again_ends_nothing_twice_and_leaving_ends_the_rest(
     pool.silent();
     pool.register_quietly();
     pool.pass(FLUSH);
-    assert_eq!(pool.sent.drain(..).count(), 1);
+    assert_eq!(pool.sent.drain(..).count(), 2, "the list's end, which was not answered, and one of those that wait");
     pool.subject.leave(pool.now);
     pool.drain();
     let ends = pool.sent.iter().filter(|sent| sent.method() == Some(&Method::Subscribe)).count();
-    assert_eq!(ends, 3);
+    assert_eq!(ends, 5, "two of them for the second time, as nobody knows whether the first arrived");
+}
+
+#[test]
+fn a_server_that_does_not_let_a_dialog_go_is_asked_again_and_a_new_list_waits_for_that() {
+    let (mut pool, home) = Pool::live(15, &[agent(1)]);
+    pool.lose_transport();
+    pool.register_quietly();
+    pool.told.clear();
+    let mut end = pool.request();
+    pool.subscribe(&agent(1), TWO);
+    for wait in [2, 4, 8] {
+        pool.answer(&end, 503, &[]);
+        pool.pass(seconds(wait) - std::time::Duration::from_millis(1));
+        pool.silent();
+        pool.pass(std::time::Duration::from_millis(1));
+        end = pool.request();
+        assert_eq!((end.call_id(), end.expires()), (home.call_id(), Some(seconds(0))), "after {wait} s");
+    }
+    pool.answer(&end, 200, &[]);
+    assert_eq!(listed(&pool.flushed(), "subscribe"), [agent(1).as_str()]);
+}
+
+#[test]
+fn a_server_that_never_lets_a_dialog_go_keeps_nobody_waiting_for_ever() {
+    let (mut pool, _) = Pool::live(15, &[agent(1)]);
+    pool.lose_transport();
+    pool.register_quietly();
+    for wait in [2, 4, 8, 16, 32, 64] {
+        let end = pool.request();
+        pool.answer(&end, 405, &[]);
+        pool.pass(seconds(wait));
+    }
+    let last = pool.request();
+    pool.answer(&last, 405, &[]);
+    pool.pass(seconds(600));
+    pool.silent();
+    pool.subscribe(&agent(1), TWO);
+    assert_eq!(listed(&pool.flushed(), "subscribe"), [agent(1).as_str()]);
+}
+
+#[test]
+fn whoever_could_not_be_sent_for_a_minute_is_given_back_and_never_sent_behind_the_agents_back() {
+    let mut pool = Pool::registered(15);
+    pool.subscribe(&agent(1), ONE);
+    let first = pool.flushed();
+    pool.answer(&first, 503, &["Retry-After: 300"]);
+    pool.told.clear();
+    pool.subscribe(&agent(2), ONE);
+    pool.pass(seconds(59));
+    pool.quiet();
+    pool.pass(seconds(3));
+    assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+    pool.pass(seconds(600));
+    assert!(pool.sent.iter().all(|sent| sent.method() != Some(&Method::Subscribe)), "{:?}", pool.sent);
 }
