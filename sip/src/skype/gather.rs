@@ -7,6 +7,7 @@ use presence_core::{EndedBy, Failure, FailureKind};
 use super::SkypeSubscriber;
 use super::batch::Batch;
 use super::dialog::{DialogKey, Entry, Kind, Phase};
+use super::farewell::MOST_REFUSALS;
 use super::member::{BatchId, Errand, Hold, Lane, MemberKey, Route, Wish};
 
 /// In every so manieth round an agent that is polled is subscribed again.
@@ -205,7 +206,10 @@ impl SkypeSubscriber {
     /// True while the server has not let go what we ended.
     fn is_ending(&self, dialog: Option<DialogKey>) -> bool {
         let dialog = dialog.and_then(|key| self.dialogs.get(key));
-        dialog.is_some_and(|dialog| dialog.awaits_answer() || matches!(dialog.phase, Phase::Refused { .. }))
+        dialog.is_some_and(|dialog| {
+            dialog.refusals <= MOST_REFUSALS
+                && (dialog.awaits_answer() || matches!(dialog.phase, Phase::Refused { .. }))
+        })
     }
 
     /// A part of a refused message; `None` when there is no room for it yet.

@@ -42,7 +42,6 @@ impl SkypeSubscriber {
             Phase::Live | Phase::Orphaned => {
                 dialog.unwanted = false;
                 dialog.refresh_at = None;
-                dialog.expires_at = None;
                 let (kind, until) = (dialog.kind, now + self.config.timers.farewell());
                 self.dialogs.enter(key, Phase::Closing { until }, why);
                 if let Kind::Batch(id) = kind

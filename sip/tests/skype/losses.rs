@@ -320,12 +320,16 @@ fn a_server_that_never_lets_a_dialog_go_keeps_nobody_waiting_for_ever() {
         pool.answer(&end, 405, &[]);
         pool.pass(seconds(wait));
     }
-    let last = pool.request();
-    pool.answer(&last, 405, &[]);
-    pool.pass(seconds(600));
-    pool.silent();
+    let end = pool.request();
+    pool.answer(&end, 405, &[]);
     pool.subscribe(&agent(1), TWO);
     assert_eq!(listed(&pool.flushed(), "subscribe"), [agent(1).as_str()]);
+    pool.pass(seconds(63));
+    let end = pool.request();
+    assert_eq!(end.expires(), Some(seconds(0)), "it is still asked to");
+    pool.answer(&end, 481, &[]);
+    pool.pass(seconds(600));
+    pool.silent();
 }
 
 #[test]
