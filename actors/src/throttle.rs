@@ -15,6 +15,8 @@ pub(crate) struct Throttle {
     machine: Machine<(AgentUri, Ticket)>,
     waiting: BTreeMap<(AgentUri, Ticket), Recipient<Granted>>,
     granted: u64,
+    /// What was said last: the rate is lowered.
+    told_lowered: bool,
     escalation: Escalation,
     timer: Option<(Instant, SpawnHandle)>,
 }
@@ -41,7 +43,7 @@ pub(crate) struct ObserveThrottle;
 
 impl Throttle {
     pub(crate) const fn new(machine: Machine<(AgentUri, Ticket)>, escalation: Escalation) -> Self {
-        Self { machine, waiting: BTreeMap::new(), granted: 0, escalation, timer: None }
+        Self { machine, waiting: BTreeMap::new(), granted: 0, told_lowered: false, escalation, timer: None }
     }
 
     fn drive(&mut self, ctx: &mut Context<Self>) {
@@ -55,6 +57,7 @@ impl Throttle {
                 Some(_) | None => self.machine.sent(clock::now()),
             }
         }
+        self.tell();
         let deadline = self.machine.poll_timeout();
         if clock::keeps(self.timer, deadline) {
             return;
@@ -70,6 +73,27 @@ impl Throttle {
             });
             (deadline, timer)
         });
+    }
+}
+
+impl Throttle {
+    /// Says when the rate is lowered, and when it is the configured one again; not the steps between.
+    fn tell(&mut self) {
+        let is_lowered = self.machine.is_lowered();
+        match (std::mem::replace(&mut self.told_lowered, is_lowered), is_lowered) {
+            (false, true) => tracing::warn!(
+                logger = "PresenceProvider",
+                rate = self.machine.rate(),
+                configured = self.machine.configured_rate(),
+                "the pool cannot keep up: agents are put on the wire more slowly until it accepts them again"
+            ),
+            (true, false) => tracing::info!(
+                logger = "PresenceProvider",
+                rate = self.machine.configured_rate(),
+                "the pool keeps up again: agents are put on the wire at the configured rate"
+            ),
+            (true, true) | (false, false) => {}
+        }
     }
 }
 
@@ -126,16 +150,7 @@ impl Handler<Congested> for Throttle {
     type Result = ();
 
     fn handle(&mut self, _: Congested, ctx: &mut Self::Context) {
-        let was_lowered = self.machine.is_lowered();
         self.machine.congested(clock::now());
-        if !was_lowered && self.machine.is_lowered() {
-            tracing::warn!(
-                logger = "PresenceProvider",
-                rate = self.machine.rate(),
-                configured = self.machine.configured_rate(),
-                "the pool cannot keep up: agents are put on the wire more slowly until it accepts them again"
-            );
-        }
         self.drive(ctx);
     }
 }
@@ -144,15 +159,7 @@ impl Handler<Relieved> for Throttle {
     type Result = ();
 
     fn handle(&mut self, message: Relieved, ctx: &mut Self::Context) {
-        let was_lowered = self.machine.is_lowered();
         self.machine.relieved(clock::now(), message.agents);
-        if was_lowered && !self.machine.is_lowered() {
-            tracing::info!(
-                logger = "PresenceProvider",
-                rate = self.machine.configured_rate(),
-                "the pool keeps up again: agents are put on the wire at the configured rate"
-            );
-        }
         self.drive(ctx);
     }
 }

@@ -222,6 +222,7 @@ impl<K: Ord + Clone> Throttle<K> {
     }
 
     fn grant(&mut self, now: Instant) {
+        self.pace.calm_down(now);
         while self.on_its_way.len() < self.pace.most_on_their_way()
             && self.earliest().is_none_or(|earliest| earliest <= now)
         {

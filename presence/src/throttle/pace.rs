@@ -36,6 +36,8 @@ pub(super) struct Pace {
     most_on_their_way: usize,
     /// Until when nothing is granted, and another congestion is the same one.
     held_until: Option<Instant>,
+    /// Up to when the time without a congestion has been counted.
+    calm_since: Option<Instant>,
 }
 
 impl Pace {
@@ -47,6 +49,7 @@ impl Pace {
             tolerance: Duration::ZERO,
             most_on_their_way: 1,
             held_until: None,
+            calm_since: None,
         };
         pace.set(pace.highest());
         pace
@@ -72,6 +75,18 @@ impl Pace {
         if self.held_until.is_none_or(|held| held <= now) {
             self.set((self.rate * LEFT_WHEN_CONGESTED).max(LOWEST_RATE));
             self.held_until = Some(now + HOLD);
+        }
+        self.calm_since = Some(now);
+    }
+
+    /// A second without a congestion is worth an accepted agent: what was learned of the pool grows old, and whoever only
+    /// ends subscriptions is never accepted.
+    pub(super) fn calm_down(&mut self, now: Instant) {
+        let Some(since) = self.calm_since.filter(|_| self.is_lowered()) else { return };
+        let seconds = now.saturating_duration_since(since).as_secs();
+        if seconds > 0 {
+            self.calm_since = Some(since + Duration::from_secs(seconds));
+            self.raise(u32::try_from(seconds).unwrap_or(u32::MAX));
         }
     }
 

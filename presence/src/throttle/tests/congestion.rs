@@ -29,7 +29,11 @@ fn a_congestion_takes_three_tenths_of_the_rate_and_a_second_one_of_what_is_left(
     throttle.congested(start + milliseconds(500));
     assert!((throttle.rate() - 7.35).abs() < 1e-9);
     assert_eq!(throttle.configured_rate(), rate(15));
-    assert_eq!(grants(&mut throttle, start + milliseconds(2_000), 101).len(), 735, "one every 1.010 s / 7.35");
+    assert_eq!(
+        grants(&mut throttle, start + milliseconds(600), 1).len(),
+        5,
+        "one every 1.010 s / 7.35, after the hold"
+    );
 }
 
 #[test]
@@ -80,8 +84,15 @@ fn however_congested_the_pool_is_one_token_is_granted_every_five_seconds() {
             throttle.congested(start + Duration::from_secs(second));
         }
         assert_eq!(throttle.rate(), 0.2);
-        let times = grants(&mut throttle, start + Duration::from_secs(2_000), 60);
-        assert_eq!(times.len(), 12, "{per_second}");
+        (0..100).for_each(|key| throttle.request(start + Duration::from_secs(1_000), key, TokenClass::New));
+        let mut granted = drain(&mut throttle, start + Duration::from_secs(1_000)).len();
+        for second in 1_000..1_060 {
+            let now = start + Duration::from_secs(second);
+            throttle.congested(now);
+            throttle.handle_timeout(now + milliseconds(999));
+            granted += drain(&mut throttle, now + milliseconds(999)).len();
+        }
+        assert!((11..=25).contains(&granted), "{per_second}: {granted}");
         throttle.relieved(start + Duration::from_secs(3_000), 300);
         assert!(!throttle.is_lowered());
     }
@@ -102,6 +113,20 @@ fn a_lowered_rate_is_kept_and_the_end_is_predicted_by_it() {
         drain(&mut throttle, at);
         end = at;
     }
-    assert_eq!(end, predicted);
-    assert!((end - start).abs_diff(milliseconds(500 + 1_010)) < milliseconds(1), "{:?}", end - start);
+    assert!(end.max(predicted) - end.min(predicted) < milliseconds(5), "a second of calm makes it a little faster");
+    assert!((end - start).abs_diff(milliseconds(500 + 1_010)) < milliseconds(5), "{:?}", end - start);
+}
+
+#[test]
+fn a_second_without_a_congestion_counts_as_an_accepted_agent_so_that_no_rate_stays_low_for_ever() {
+    let start = crate::test_clock::start();
+    let mut throttle = Throttle::<u32>::new(rate(15));
+    for second in 0..60 {
+        throttle.congested(start + Duration::from_secs(second));
+    }
+    let lowest = throttle.rate();
+    throttle.handle_timeout(start + Duration::from_secs(59 + 100));
+    assert!((throttle.rate() - lowest - 5.0).abs() < 1e-9, "{}", throttle.rate());
+    throttle.handle_timeout(start + Duration::from_secs(59 + 300));
+    assert!(!throttle.is_lowered());
 }
