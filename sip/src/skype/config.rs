@@ -85,8 +85,9 @@ pub struct Gather {
     sent: Arc<Mutex<VecDeque<(Instant, usize)>>>,
 }
 
-/// The span in which agents are counted: the second that a rate speaks of.
-const SPAN: Duration = Duration::from_secs(1);
+/// The span in which agents are counted: the second that a rate speaks of, and 10 ms for what is late on the way, so that
+/// whoever counts arrivals counts no more.
+const SPAN: Duration = Duration::from_millis(1_010);
 
 impl Gather {
     /// A period of 1.010 s: whoever counts agents in any second counts those of one period at most.
