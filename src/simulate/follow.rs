@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn thousands_of_endpoints_do_not_fill_the_terminal() {
         let mut follow = Follow::new(vec!["pool01.demo.example".into()]);
-        let now = Instant::now();
+        let now = presence_actors::now();
         let told = (0..5_000).filter(|number| {
             let line = format!("REGISTER of sip:user{number}@demo.example is refused");
             follow.tell(now, &line, &Exchange::default()).is_some()

@@ -319,3 +319,35 @@ fn a_301_leads_to_the_home_pool_and_a_preferred_registrar_to_the_next_over_real_
         assert_eq!(forest.counters().violations, Vec::<String>::new());
     });
 }
+
+#[test]
+fn one_agent_that_spoils_every_batch_fails_alone_whatever_the_400_is_diagnosed_with() {
+    for diagnosis in [1_000, 4_002, 4_001] {
+        in_virtual_time(move || async move {
+            let (provider, forest) = skype_provider(one_pool(30), APPLICATION, in_a_hurry);
+            let culprit = agent(13);
+            forest.command(&format!("refuse SUBSCRIBE 400 agent {culprit} diagnostics {diagnosis}"));
+            let ucc = Recorder::start(&provider, "ucc");
+            ucc.subscribe_to((1..=30).filter(|number| *number != 13));
+            ucc.subscribe(&culprit);
+            pass(seconds(60)).await;
+            let served = (1..=30).filter(|number| forest.served_by(*number).len() == 1).count();
+            assert_eq!(served, 29, "diagnosed with {diagnosis}");
+            assert_eq!(stands(&provider, &culprit).await.0, SubscriptionState::Abandoned);
+            errors::take();
+        });
+    }
+}
+
+#[test]
+fn a_telephone_number_among_the_agents_costs_the_others_nothing() {
+    in_virtual_time(|| async {
+        let (provider, forest) = skype_provider(one_pool(10), APPLICATION, in_a_hurry);
+        let ucc = Recorder::start(&provider, "ucc");
+        ucc.subscribe_to(1..=10);
+        ucc.subscribe(&"tel:4711".parse().unwrap());
+        pass(seconds(60)).await;
+        all_well(&provider, &forest, &ucc, 10).await;
+        errors::take();
+    });
+}
