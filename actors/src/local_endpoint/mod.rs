@@ -10,7 +10,7 @@ mod handlers;
 mod parent;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ pub(crate) struct LocalEndpoint {
     /// Our side of the connection; none after a loss.
     connection: Option<SocketAddr>,
     /// Who is told about which agent's dialog.
-    members: BTreeMap<AgentUri, Member>,
+    members: HashMap<AgentUri, Member>,
     /// How often what came over the wire was not as it should be.
     deviations: BTreeMap<WireEvent, u64>,
     last_failure: Option<Failure>,
@@ -100,7 +100,7 @@ impl LocalEndpoint {
             transport: None,
             listening: None,
             connection: None,
-            members: BTreeMap::new(),
+            members: HashMap::new(),
             deviations: BTreeMap::new(),
             last_failure: None,
             draining: None,

@@ -129,11 +129,12 @@ impl Batch {
         self.doubtful.contains(uri)
     }
 
-    /// The connection is another one: nothing of the dialog is left, and nobody waits.
-    pub(super) fn reset(&mut self) {
+    /// The connection is another one: nothing of the dialog is left, nobody waits, and what a server could not carry before it
+    /// may carry now.
+    pub(super) fn reset(&mut self, chunk: usize) {
         let (target, wording, culprits) = (self.target.take(), self.wording, self.culprits);
         let doubtful = std::mem::take(&mut self.doubtful);
-        *self = Self { wording, culprits, doubtful, ..Self::new(target, self.chunk) };
+        *self = Self { wording, culprits, doubtful, ..Self::new(target, chunk) };
     }
 
     /// Nobody waits any more.

@@ -129,7 +129,8 @@ impl SkypeSubscriber {
 
     /// True while anything waits for a moment of gathering.
     pub(super) fn anyone_waits(&self) -> bool {
-        !(self.singles.is_empty() && self.farewells.is_empty()) || self.batches.iter().any(Batch::waits)
+        !(self.singles.is_empty() && self.farewells.is_empty() && self.reworded.is_empty())
+            || self.batches.iter().any(Batch::waits)
     }
 
     /// Nothing may go out now, whoever waits.
@@ -139,7 +140,7 @@ impl SkypeSubscriber {
 
     /// A dialog has got its answer: the rest of what was released goes, where one message cannot hold a period.
     pub(super) fn go_on(&mut self, now: Instant) {
-        if self.config.gather.most() > self.config.chunk {
+        if self.batches.iter().any(|batch| batch.chunk < self.config.gather.most()) {
             self.flush(now);
         }
     }
@@ -149,6 +150,14 @@ impl SkypeSubscriber {
         let mut sent = false;
         if self.is_held(now) {
             return sent;
+        }
+        while let Some((_, entries)) = self.reworded.front()
+            && entries.len() <= self.config.gather.room(now)
+        {
+            if let Some((dialog, entries)) = self.reworded.pop_front() {
+                self.again(now, dialog, entries, 0);
+                sent = true;
+            }
         }
         loop {
             let room = self.config.gather.room(now);

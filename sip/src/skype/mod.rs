@@ -38,7 +38,7 @@ use crate::subscriber::{SubscriberEffect, SubscriberStats};
 use crate::transaction::ClientTransaction;
 use batch::Batch;
 use body::BodyLimits;
-use dialog::{DialogKey, Dialogs};
+use dialog::{DialogKey, Dialogs, Entry};
 use member::{Errand, Hold, MemberKey, Members, Wish};
 use orphans::{Departure, Server};
 
@@ -84,6 +84,8 @@ pub struct SkypeSubscriber {
     /// What is before this place has seen a moment of gathering.
     released: i64,
     flush_at: Option<Instant>,
+    /// What is to be sent again in other words in a dialog of one agent, when there is room.
+    reworded: VecDeque<(DialogKey, Vec<Entry>)>,
     /// What the end of every queue was at each of the last moments.
     moments: VecDeque<(i64, Instant)>,
     /// Who is polled, by when.
@@ -148,6 +150,7 @@ impl SkypeSubscriber {
             requeued: 0,
             released: 0,
             flush_at: None,
+            reworded: VecDeque::new(),
             moments: VecDeque::new(),
             polls: BTreeSet::new(),
             orphans: Vec::new(),

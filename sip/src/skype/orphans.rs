@@ -74,7 +74,9 @@ impl SkypeSubscriber {
             }
         }
         self.orphans.retain(|orphan| self.dialogs.get(*orphan).is_some());
-        self.batches.iter_mut().for_each(Batch::reset);
+        let chunk = self.config.chunk;
+        self.batches.iter_mut().for_each(|batch| batch.reset(chunk));
+        self.reworded.clear();
         self.flush_at = None;
         self.waits_for_orphans = true;
     }
@@ -136,6 +138,7 @@ impl SkypeSubscriber {
         for key in std::mem::take(&mut self.farewells).into_values() {
             self.end_orphan(now, key);
         }
+        self.reworded.clear();
         self.batches.iter_mut().for_each(Batch::forget_waiting);
         self.flush_at = None;
         for key in self.dialogs.keys() {

@@ -115,12 +115,16 @@ impl SkypeSubscriber {
                 return self.repair(now, key, batch, matches!(kind, Kind::Poll(_)), entries);
             }
         }
+        if self.config.gather.room(now) < entries.len() {
+            self.reworded.push_back((key, entries));
+            return self.arm_flush(now);
+        }
         self.again(now, key, entries, 0);
     }
 
     /// The same agents again in the same dialog, with a higher CSeq (RFC 3261 section 8.1.3.5): a repair, for which no
     /// token is needed.
-    fn again(&mut self, now: Instant, key: DialogKey, entries: Vec<Entry>, challenges: u8) {
+    pub(super) fn again(&mut self, now: Instant, key: DialogKey, entries: Vec<Entry>, challenges: u8) {
         if self.dialogs.get(key).is_some_and(|dialog| dialog.unwanted) {
             return self.drop_opening(key);
         }
