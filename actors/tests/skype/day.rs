@@ -54,6 +54,8 @@ struct Day {
     blamed: BTreeSet<usize>,
     /// This day may hold faults of which nobody is told.
     silent: bool,
+    /// A pool that we have no connection to has forgotten a list of ours.
+    forgotten: bool,
     announced: Announced,
     disturbed: Instant,
     story: Vec<String>,
@@ -135,6 +137,7 @@ impl Day {
             begin,
             blamed,
             silent,
+            forgotten: false,
             announced: Announced::default(),
             disturbed: begin,
             story,
@@ -202,6 +205,10 @@ impl Day {
                 if fault.command.starts_with("refuse SUBSCRIBE") {
                     // What is refused without a name is refused of whoever is alone in a dialog.
                     self.blamed.extend(LEGACY);
+                }
+                if fault.command.starts_with("outage 1") && fault.command.ends_with("forget") {
+                    // The connection is with pool 0: that the other one has forgotten its list shows at the refresh.
+                    self.forgotten = true;
                 }
                 if done {
                     self.announced.fault(presence_actors::now(), &fault.command);
@@ -280,7 +287,7 @@ impl Day {
         self.announced.fault(presence_actors::now(), "heal");
         self.tell("healed".into());
         // Who is polled is subscribed in the sixth round; what nobody was told of is noticed at the next refresh.
-        let wait = if self.silent { seconds(8 * 3_600 + 900) } else { seconds(3_900) };
+        let wait = if self.silent || self.forgotten { seconds(8 * 3_600 + 900) } else { seconds(3_900) };
         for _ in 0..20 {
             self.watch(wait / 20).await;
             self.look().await;

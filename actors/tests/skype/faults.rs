@@ -63,7 +63,7 @@ impl Announced {
                 return;
             }
             ["deregister", endpoint, "unregistered"] => (Cause::Ended(endpoint.to_owned()), 1),
-            ["deregister", endpoint, "rejected"] => (Cause::Disabled(endpoint.to_owned()), 1),
+            ["deregister", endpoint, "rejected"] => (Cause::Disabled(endpoint.to_owned()), 2),
             ["refuse", method, status, ..] => {
                 let status = status.parse().unwrap();
                 let times = words.iter().position(|word| *word == "times").unwrap();
@@ -121,6 +121,7 @@ fn an_error_line_is_announced_by_one_fault_and_only_once() {
     for failure in ["404 no such user", "400 spoilt", "404 no such user", "the owner was disabled"] {
         assert!(announced.explain(&line(USER, failure)), "{failure}");
     }
+    assert!(announced.explain(&line(USER, "403 not for you (ms-diagnostics 4003)")), "and then what it asks for");
     for failure in ["404 no such user", "400 spoilt", "the owner was disabled"] {
         assert!(!announced.explain(&line(USER, failure)), "{failure}");
     }
