@@ -108,6 +108,7 @@ impl SkypeSubscriber {
         } else {
             dialog.lasts(now, expires, true);
             self.dialogs.enter(key, Phase::Live, "2xx");
+            self.learn_home(key);
         }
         if let Kind::Batch(batch) | Kind::Poll(batch) = kind
             && let Some(batch) = self.batch_mut(batch)

@@ -1,7 +1,7 @@
 //! Which of the pools that a list names is our own.
 
 use super::SkypeSubscriber;
-use super::dialog::Kind;
+use super::dialog::{DialogKey, Kind};
 use super::member::{BatchId, HOME};
 use crate::message::is_request_uri;
 
@@ -24,10 +24,17 @@ impl SkypeSubscriber {
     /// True for the name by which the home server is reached, or which it gives as its own.
     fn is_home(&self, host: &str) -> bool {
         let same = |name: &str| !host.is_empty() && named(name).eq_ignore_ascii_case(host);
-        let contacts = self.dialogs.keys().into_iter().filter_map(|key| self.dialogs.get(key));
-        let mut contacts = contacts.filter(|dialog| dialog.kind == Kind::Batch(HOME));
-        self.config.target.as_deref().is_some_and(same)
-            || contacts.any(|dialog| dialog.remote_target.as_deref().is_some_and(same))
+        self.config.target.as_deref().is_some_and(same) || self.home.as_deref().is_some_and(same)
+    }
+
+    /// The name that our own server gives itself in this dialog, if it is ours with it; it outlives the dialog.
+    pub(super) fn learn_home(&mut self, key: DialogKey) {
+        let dialog = self.dialogs.get(key).filter(|dialog| dialog.kind == Kind::Batch(HOME));
+        if let Some(target) = dialog.and_then(|dialog| dialog.remote_target.as_deref())
+            && self.home.as_deref() != Some(target)
+        {
+            self.home = Some(target.into());
+        }
     }
 }
 

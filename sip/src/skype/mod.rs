@@ -74,6 +74,8 @@ pub struct SkypeSubscriber {
     tag: Identifier,
     members: Members,
     dialogs: Dialogs,
+    /// What our own server has given as its name last: a URI.
+    home: Option<Box<str>>,
     /// The home server's batch and those of other pools.
     batches: Vec<Batch>,
     /// Who waits for a dialog of its own.
@@ -144,6 +146,7 @@ impl SkypeSubscriber {
             tag: Identifier::fresh(&mut entropy),
             members: Members::default(),
             dialogs: Dialogs::new(),
+            home: None,
             batches: vec![Batch::new(None, config.chunk)],
             singles: BTreeMap::new(),
             queued: 0,

@@ -128,6 +128,7 @@ impl SkypeSubscriber {
                 dialog.lasts(now, expires, false);
             }
         }
+        self.learn_home(key);
         let mut resubscribe = false;
         if let Some(reading) = Reading::of(request, &self.limits) {
             resubscribe = self.take_lists(key, &reading);
