@@ -12,6 +12,9 @@ const SUBSCRIBE: [u16; 23] =
     [400, 401, 403, 404, 405, 406, 408, 410, 413, 420, 421, 423, 480, 481, 482, 488, 489, 500, 501, 503, 504, 603, 604];
 const OPTIONS: [u16; 9] = [301, 404, 405, 408, 480, 481, 500, 501, 503];
 /// The network in memory has no names, so that nobody is sent to another registrar.
+/// As many lines as there are: whoever is disabled is refused until it is enabled again.
+const UNTIL_HEALED: u32 = u32::MAX;
+
 const EVENTS: [&str; 4] = ["unregistered", "rejected", "deactivated", "userservices-unavailable"];
 
 /// Refusals that only an operator can mend: the pool does not know us, or does not do what we are made for.
@@ -63,7 +66,7 @@ impl Announced {
                 return;
             }
             ["deregister", endpoint, "unregistered"] => (Cause::Ended(endpoint.to_owned()), 1),
-            ["deregister", endpoint, "rejected"] => (Cause::Disabled(endpoint.to_owned()), 2),
+            ["deregister", endpoint, "rejected"] => (Cause::Disabled(endpoint.to_owned()), UNTIL_HEALED),
             ["refuse", method, status, ..] => {
                 let status = status.parse().unwrap();
                 let times = words.iter().position(|word| *word == "times").unwrap();
@@ -121,8 +124,8 @@ fn an_error_line_is_announced_by_one_fault_and_only_once() {
     for failure in ["404 no such user", "400 spoilt", "404 no such user", "the owner was disabled"] {
         assert!(announced.explain(&line(USER, failure)), "{failure}");
     }
-    assert!(announced.explain(&line(USER, "403 not for you (ms-diagnostics 4003)")), "and then what it asks for");
-    for failure in ["404 no such user", "400 spoilt", "the owner was disabled"] {
+    assert!(announced.explain(&line(USER, "403 not for you (ms-diagnostics 4003)")), "and then whatever it asks for");
+    for failure in ["404 no such user", "400 spoilt"] {
         assert!(!announced.explain(&line(USER, failure)), "{failure}");
     }
     announced.fault(now, "deregister sip:user@example.test rejected");
