@@ -214,7 +214,8 @@ impl EndpointLifecycle {
                 Recovery::Resting { until, connection: Connection::Kept } | Recovery::Waiting { until, .. },
             ) => {
                 self.announce_lost(failure);
-                let connection = Connection::Gone;
+                // A probe may be due sooner than another attempt to connect is allowed.
+                let (until, connection) = (until.max(self.next_attempt(now, None)), Connection::Gone);
                 self.enter(State::Recovering(since, Recovery::Resting { until, connection }), "the connection is lost");
             }
             State::Draining | State::Terminating { .. } => self.terminate("the connection is closed"),

@@ -259,6 +259,20 @@ fn three_redirections_in_a_row_are_followed_at_once_and_the_others_at_the_pace_o
     assert_eq!(rig.feed(170.3, EndpointInput::Redirected).last(), Some(&Connect { attempt: 7 }), "staying up does");
 }
 
+/// Found by the properties.
+#[test]
+fn a_connection_that_is_lost_while_a_probe_is_due_is_not_made_again_before_its_time() {
+    let mut rig = rig().established();
+    rig.feed(100.0, EndpointInput::Redirected);
+    rig.comes_up(100.0);
+    rig.feed(101.0, EndpointInput::Redirected);
+    rig.feed(101.0, EndpointInput::Connected { attempt: 3 });
+    rig.feed(101.0, no_presence());
+    rig.feed(101.0, EndpointInput::PresenceAvailable);
+    rig.feed(101.0, EndpointInput::ConnectionLost { failure: failure("gone") });
+    assert_eq!(rig.due(), Some((106.0, EndpointDeadline::Attempt)), "5 s after the last attempt");
+}
+
 #[test]
 fn a_probe_that_is_refused_with_a_wait_is_not_answered_at_once() {
     let mut rig = rig().established();
