@@ -56,6 +56,7 @@ mod framing;
 mod identity;
 mod limits;
 mod message;
+mod peer;
 mod registration;
 mod request;
 mod response;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::config::RegistrationConfig;
 use crate::identity::Identifier;
 use crate::message::Method;
+use crate::peer::via;
 use crate::request::Request;
-use crate::transaction::MAGIC;
 
 /// What our Contact says that we take.
 const METHODS: &str = "INVITE, MESSAGE, INFO, SUBSCRIBE, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY";
@@ -36,12 +36,11 @@ pub(super) fn register(
     credentials: Vec<(&'static str, String)>,
 ) -> Request {
     let RegistrationConfig { endpoint, epid, contact, sent_by, transport, .. } = config;
-    let rport = if transport.reliable() { "" } else { ";rport" };
     let opaque =
         if contact.contains(";ms-opaque=") { String::new() } else { format!(";ms-opaque={:010x}", identity.opaque) };
     let instance = epid.instance().urn();
     let mut request = Request::new(Method::Register, domain(config))
-        .header("Via", format!("SIP/2.0/{} {sent_by};branch={MAGIC}{branch}{rport}", transport.via_name()))
+        .header("Via", via(*transport, sent_by, branch))
         .header("Max-Forwards", "70")
         .header("From", format!("<{endpoint}>;tag={};epid={epid}", identity.tag))
         .header("To", format!("<{endpoint}>"))

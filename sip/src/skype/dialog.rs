@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::member::{BatchId, MemberKey, Wish};
 use crate::identity::Identifier;
-use crate::message::{Message, NameAddr, is_request_uri, uri_param};
+use crate::message::{Message, NameAddr, is_request_uri};
+use crate::peer::way;
 use crate::timers::Deadlines;
 use crate::transaction::ClientTransaction;
 
@@ -203,17 +204,9 @@ impl Dialog {
         }
     }
 
-    /// The Request-URI and the Route values of the next request (RFC 3261 section 12.2.1.1). A first route without
-    /// `lr` is a strict router: it becomes the Request-URI, and the target goes to the end of the route.
+    /// The Request-URI and the Route values of the next request.
     pub(super) fn way(&self) -> (String, Vec<String>) {
-        let target = self.remote_target.as_deref().unwrap_or(&self.target);
-        let Some((first, others)) = self.routes.split_first() else { return (target.to_owned(), Vec::new()) };
-        let inside = NameAddr::parse(first).map_or(&**first, |address| address.uri);
-        if uri_param(inside, "lr").is_some() {
-            return (target.to_owned(), self.routes.iter().map(|route| route.to_string()).collect());
-        }
-        let others = others.iter().map(|route| route.to_string()).chain([format!("<{target}>")]).collect();
-        (inside.to_owned(), others)
+        way(self.remote_target.as_deref().unwrap_or(&self.target), &self.routes)
     }
 
     /// The earliest moment at which something must be done. The expiry waits for an answer that is on its way.

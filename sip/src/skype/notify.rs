@@ -8,27 +8,25 @@ use super::SkypeSubscriber;
 use super::body::{Reading, network};
 use super::dialog::{DialogKey, Kind, Phase};
 use super::member::{BatchId, HOME};
-use super::requests::{ACCEPT, ALLOW, PACKAGE};
+use super::requests::ACCEPT;
 use crate::error::Refusal;
 use crate::flow::FlowId;
 use crate::message::{Message, Method, SubscriptionPhase};
-use crate::response::respond;
+use crate::peer::{self, Refused};
 use crate::subscriber::WireEvent;
 
 impl SkypeSubscriber {
     pub(super) fn request(&mut self, now: Instant, flow: FlowId, request: &Message) {
         let Some(method) = request.method() else { return };
-        let code = match method {
+        let (code, event) = match method {
             // An ACK is never answered (RFC 3261 section 17.1.1.3); ours would belong to a 405.
             Method::Ack => return,
             // Nor is a BENOTIFY, not even with a refusal (MS-SIP).
             Method::Benotify => {
-                match self.matching(request).and_then(|key| self.sequence(request, key)) {
+                return match self.matching(request).and_then(|key| self.sequence(request, key)) {
                     Ok(key) => self.take(now, request, key),
-                    Err((_, WireEvent::Unmatched)) => self.count(WireEvent::UnmatchedBenotify),
-                    Err((_, event)) => self.count(event),
-                }
-                return;
+                    Err((_, event)) => self.count(peer::unanswered(event)),
+                };
             }
             Method::Notify => match self.matching(request).and_then(|key| self.sequence(request, key)) {
                 Ok(key) => {
@@ -36,36 +34,18 @@ impl SkypeSubscriber {
                     self.respond(now, flow, request, 200, None);
                     return self.take(now, request, key);
                 }
-                Err((code, event)) => {
-                    self.count(event);
-                    code
-                }
+                Err((code, event)) => (code, Some(event)),
             },
-            Method::Options => 200,
-            // They would belong to an INVITE, and there is none.
-            Method::Bye | Method::Cancel => 481,
-            Method::Other(_) => {
-                self.count(WireEvent::RefusedMethod);
-                501
-            }
-            Method::Invite
-            | Method::Info
-            | Method::Message
-            | Method::Publish
-            | Method::Register
-            | Method::Service
-            | Method::Subscribe => {
-                self.count(WireEvent::RefusedMethod);
-                405
-            }
+            method => peer::other_request(method),
         };
+        event.into_iter().for_each(|event| self.count(event));
         self.respond(now, flow, request, code, None);
     }
 
     /// A message without what every message must have.
     pub(super) fn malformed(&mut self, now: Instant, flow: FlowId, message: &Message, refusal: Refusal) {
         self.count(WireEvent::Malformed);
-        let silent = matches!(message.method(), None | Some(Method::Ack | Method::Benotify));
+        let silent = peer::is_silent(message);
         tracing::trace!(?now, status = refusal.status, why = refusal.reason, silent, "malformed message");
         if !silent {
             self.respond(now, flow, message, refusal.status, Some(refusal.reason));
@@ -73,41 +53,20 @@ impl SkypeSubscriber {
     }
 
     /// The dialog of a notification: Call-ID, our tag, the event, the server's tag once it is known.
-    fn matching(&self, request: &Message) -> Result<DialogKey, (u16, WireEvent)> {
-        let event = request.event().ok_or((489, WireEvent::BadEvent))?;
-        if !event.package.eq_ignore_ascii_case(PACKAGE) {
-            return Err((489, WireEvent::BadEvent));
-        }
+    fn matching(&self, request: &Message) -> Result<DialogKey, Refused> {
+        peer::presence_event(request)?;
         let unmatched = (481, WireEvent::Unmatched);
         let key = self.dialogs.by_call(request.call_id()).ok_or(unmatched)?;
         let dialog = self.dialogs.get(key).ok_or(unmatched)?;
-        let ours = request.to().and_then(|to| to.tag()).is_some_and(|tag| dialog.local_tag.is(tag));
-        let from = request.from().and_then(|from| from.tag()).ok_or(unmatched)?;
-        if !ours {
-            return Err(unmatched);
-        }
-        if dialog.remote_tag.as_deref().is_some_and(|tag| tag != from) {
-            return Err((481, WireEvent::Forked));
-        }
-        if request.subscription_state().is_none() {
-            return Err((400, WireEvent::MissingState));
-        }
+        peer::check_dialog(request, dialog.local_tag, dialog.remote_tag.as_deref())?;
         Ok(key)
     }
 
-    /// Gaps in the CSeq are legal (RFC 3261 section 12.2.2); what comes too late is dropped.
-    fn sequence(&mut self, request: &Message, key: DialogKey) -> Result<DialogKey, (u16, WireEvent)> {
-        let stale = (500, WireEvent::StaleCSeq);
-        let (number, _) = request.cseq().ok_or(stale)?;
-        let dialog = self.dialogs.get_mut(key).ok_or(stale)?;
-        match dialog.remote_cseq {
-            Some(last) if number < last => Err(stale),
-            Some(last) if number == last => Err((200, WireEvent::Duplicate)),
-            Some(_) | None => {
-                dialog.remote_cseq = Some(number);
-                Ok(key)
-            }
-        }
+    /// The dialog again, when the notification is its next one.
+    fn sequence(&mut self, request: &Message, key: DialogKey) -> Result<DialogKey, Refused> {
+        let dialog = self.dialogs.get_mut(key).ok_or((500, WireEvent::StaleCSeq))?;
+        peer::check_sequence(request, &mut dialog.remote_cseq)?;
+        Ok(key)
     }
 
     /// A notification of a dialog, in order and for the first time: first its documents, then the state of the dialog.
@@ -154,14 +113,7 @@ impl SkypeSubscriber {
             // The answer to the question is still to come.
             (Kind::Poll(_), Phase::Opening | Phase::Live) => {}
             (Kind::Single(_), Phase::Opening | Phase::Live) => {
-                let is = |word: &str| reason.eq_ignore_ascii_case(word);
-                let kind = match () {
-                    () if is("deactivated") || is("timeout") => FailureKind::Dialog,
-                    () if is("rejected") => FailureKind::Forbidden,
-                    () if is("noresource") => FailureKind::NotFound,
-                    () if is("invariant") => FailureKind::Invariant,
-                    () => FailureKind::Transient,
-                };
+                let kind = peer::ended_by(&reason);
                 let members = self.members.of(key);
                 self.forget(key);
                 members.into_iter().for_each(|member| self.fail(member, &failure(kind)));
@@ -193,17 +145,7 @@ impl SkypeSubscriber {
     }
 
     pub(super) fn respond(&mut self, now: Instant, flow: FlowId, request: &Message, code: u16, reason: Option<&str>) {
-        let options = matches!(request.method(), Some(Method::Options));
-        let extra: &[(&str, &str)] = match code {
-            405 | 501 => &[("Allow", ALLOW)],
-            489 => &[("Allow-Events", PACKAGE)],
-            // RFC 3261 section 11.2: what we are capable of.
-            200 if options => &[("Allow", ALLOW), ("Accept", ACCEPT), ("Allow-Events", PACKAGE)],
-            _ => &[],
-        };
-        let needs_tag = request.to().is_none_or(|to| to.tag().is_none());
-        let tag = if needs_tag { self.tag.to_string() } else { String::new() };
-        let bytes = respond(request, code, reason, &tag, extra, None);
+        let bytes = peer::answer(request, code, reason, self.tag, ACCEPT);
         self.transmit(now, flow, bytes);
     }
 

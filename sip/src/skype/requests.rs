@@ -9,14 +9,8 @@ use super::dialog::{Dialog, Kind};
 use crate::documents::BATCH_SUBSCRIBE;
 use crate::identity::Identifier;
 use crate::message::Method;
+use crate::peer::{self, PACKAGE, via};
 use crate::request::Request;
-use crate::transaction::MAGIC;
-
-/// The event package of all presence here.
-pub(super) const PACKAGE: &str = "presence";
-
-/// The methods that we answer with anything but a refusal.
-pub(super) const ALLOW: &str = "NOTIFY, BENOTIFY, OPTIONS";
 
 /// What we can read.
 pub(super) const ACCEPT: &str = "application/msrtc-event-categories+xml, application/rlmi+xml, multipart/related";
@@ -44,8 +38,9 @@ pub(super) fn subscribe(
         Some(tag) => format!("<{}>;tag={tag}", dialog.target),
         None => format!("<{}>", dialog.target),
     };
-    let mut request =
-        Request::new(Method::Subscribe, uri).header("Via", via(config, branch)).header("Max-Forwards", "70");
+    let mut request = Request::new(Method::Subscribe, uri)
+        .header("Via", via(config.transport, &config.sent_by, branch))
+        .header("Max-Forwards", "70");
     for route in routes {
         request = request.header("Route", route);
     }
@@ -88,27 +83,12 @@ pub(super) fn options(
     tag: Identifier,
     branch: Identifier,
 ) -> Request {
-    let uri = match config.target.as_deref() {
-        Some(target) if target.starts_with("sip:") || target.starts_with("sips:") => target.to_owned(),
-        Some(target) => format!("sip:{target}"),
-        None => format!("sip:{}", config.endpoint.host().unwrap_or("localhost")),
-    };
-    Request::new(Method::Options, &*uri)
-        .header("Via", via(config, branch))
-        .header("Max-Forwards", "70")
-        .header("From", from(config, tag))
-        .header("To", format!("<{uri}>"))
-        .header("Call-ID", call_id.to_string())
-        .header("CSeq", "1 OPTIONS")
-        .header("Contact", format!("<{contact}>"))
-        .header("Accept", ACCEPT)
-        .header("User-Agent", &*config.user_agent)
+    let via = via(config.transport, &config.sent_by, branch);
+    let from = from(config, tag);
+    let uri = peer::pool_uri(config.target.as_deref(), &config.endpoint);
+    peer::options(&uri, [&via, &from, contact, ACCEPT, &config.user_agent], call_id)
 }
 
 fn from(config: &SkypeConfig, tag: Identifier) -> String {
     format!("<{}>;tag={tag};epid={}", config.endpoint, config.epid.as_str())
-}
-
-fn via(config: &SkypeConfig, branch: Identifier) -> String {
-    format!("SIP/2.0/{} {};branch={MAGIC}{branch}", config.transport.via_name(), config.sent_by)
 }

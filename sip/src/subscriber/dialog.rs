@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use presence_core::{AgentUri, Attempt};
 
 use crate::identity::Identifier;
-use crate::message::uri_param;
+use crate::peer::way;
 use crate::transaction::ClientTransaction;
 
 /// The states of a subscription dialog (RFC 6665 section 4.1.2), seen from the subscriber.
@@ -167,21 +167,8 @@ impl Dialog {
         [transaction, expiry, closing, self.notify_by].into_iter().flatten().min()
     }
 
-    /// The Request-URI and the Route values of the next request (RFC 3261 section 12.2.1.1). A first route without
-    /// `lr` is a strict router: it becomes the Request-URI, and the target goes to the end of the route.
+    /// The Request-URI and the Route values of the next request.
     pub(super) fn way(&self) -> (String, Vec<String>) {
-        let target = self.remote_target.as_deref().unwrap_or_else(|| self.uri.as_str());
-        let Some((first, others)) = self.routes.split_first() else { return (target.to_owned(), Vec::new()) };
-        let inside = address(first);
-        if uri_param(inside, "lr").is_some() {
-            return (target.to_owned(), self.routes.iter().map(|route| route.to_string()).collect());
-        }
-        let others = others.iter().map(|route| route.to_string()).chain([format!("<{target}>")]).collect();
-        (inside.to_owned(), others)
+        way(self.remote_target.as_deref().unwrap_or_else(|| self.uri.as_str()), &self.routes)
     }
-}
-
-/// The URI of a route value.
-fn address(route: &str) -> &str {
-    crate::message::NameAddr::parse(route).map_or(route, |address| address.uri)
 }

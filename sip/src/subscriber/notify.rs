@@ -6,16 +6,12 @@ use presence_core::{EndedBy, Failure, FailureKind, Status};
 
 use super::book::Key;
 use super::dialog::{DialogState, Document};
-use super::requests::{ALLOW, PACKAGE};
 use super::{Subscriber, SubscriberEffect, WireEvent};
 use crate::documents::{PIDF, read_pidf};
 use crate::error::Refusal;
 use crate::flow::FlowId;
 use crate::message::{Message, Method, SubscriptionPhase, SubscriptionState};
-use crate::response::respond;
-
-/// What a NOTIFY is answered with, and what is counted.
-type Verdict = Result<Key, (u16, WireEvent)>;
+use crate::peer::{self, Refused};
 
 impl Subscriber {
     pub(super) fn request(&mut self, now: Instant, flow: FlowId, request: &Message) {
@@ -35,41 +31,21 @@ impl Subscriber {
             self.count(WireEvent::Duplicate);
             return self.respond(flow, request, code, None);
         }
-        let code = match method {
+        let (code, event) = match method {
             Method::Notify => match self.matching(request) {
                 Ok(key) => return self.notify(now, flow, request, key),
-                Err((code, event)) => {
-                    self.count(event);
-                    code
-                }
+                Err((code, event)) => (code, Some(event)),
             },
-            Method::Options => 200,
-            // They would belong to an INVITE, and there is none.
-            Method::Bye | Method::Cancel => 481,
-            Method::Other(_) => {
-                self.count(WireEvent::RefusedMethod);
-                501
-            }
-            Method::Invite
-            | Method::Info
-            | Method::Message
-            | Method::Publish
-            | Method::Register
-            | Method::Service
-            | Method::Subscribe
-            | Method::Ack
-            | Method::Benotify => {
-                self.count(WireEvent::RefusedMethod);
-                405
-            }
+            method => peer::other_request(method),
         };
+        event.into_iter().for_each(|event| self.count(event));
         self.conclude(now, flow, request, code);
     }
 
     /// A message without what every message must have.
     pub(super) fn malformed(&mut self, now: Instant, flow: FlowId, message: &Message, refusal: Refusal) {
         self.count(WireEvent::Malformed);
-        let silent = matches!(message.method(), None | Some(Method::Ack | Method::Benotify));
+        let silent = peer::is_silent(message);
         tracing::trace!(?now, status = refusal.status, why = refusal.reason, silent, "malformed message");
         if !silent {
             self.respond(flow, message, refusal.status, Some(refusal.reason));
@@ -77,70 +53,44 @@ impl Subscriber {
     }
 
     fn notify(&mut self, now: Instant, flow: FlowId, request: &Message, key: Key) {
-        let code = match self.sequence(request, key) {
-            Sequence::Next => 200,
-            Sequence::Repeated => {
-                self.count(WireEvent::Duplicate);
-                return self.conclude(now, flow, request, 200);
+        match self.sequence(request, key) {
+            Ok(()) => {
+                self.conclude(now, flow, request, 200);
+                self.take(now, request, key);
             }
-            Sequence::Older => {
-                self.count(WireEvent::StaleCSeq);
-                return self.conclude(now, flow, request, 500);
+            Err((code, event)) => {
+                self.count(event);
+                self.conclude(now, flow, request, code);
             }
-        };
-        self.conclude(now, flow, request, code);
-        self.take(now, request, key);
+        }
     }
 
     /// A BENOTIFY: as a NOTIFY, but whatever is wrong is only counted.
-    fn notified(&mut self, now: Instant, request: &Message) -> Result<(), (u16, WireEvent)> {
+    fn notified(&mut self, now: Instant, request: &Message) -> Result<(), Refused> {
         let key = self.matching(request)?;
-        match self.sequence(request, key) {
-            Sequence::Next => self.take(now, request, key),
-            Sequence::Repeated => self.count(WireEvent::Duplicate),
-            Sequence::Older => self.count(WireEvent::StaleCSeq),
-        }
+        self.sequence(request, key)?;
+        self.take(now, request, key);
         Ok(())
     }
 
     /// The dialog of a notification (RFC 6665 section 4.1.3): Call-ID, our tag, the event, the notifier's tag once it
     /// is known. Before, whoever comes first is the notifier.
-    fn matching(&self, request: &Message) -> Verdict {
-        let event = request.event().ok_or((489, WireEvent::BadEvent))?;
-        if !event.package.eq_ignore_ascii_case(PACKAGE) {
-            return Err((489, WireEvent::BadEvent));
-        }
+    fn matching(&self, request: &Message) -> Result<Key, Refused> {
+        let event = peer::presence_event(request)?;
         let unmatched = (481, WireEvent::Unmatched);
         let key = self.book.by_call(request.call_id()).ok_or(unmatched)?;
         let dialog = self.book.get(key).ok_or(unmatched)?;
-        let ours = request.to().and_then(|to| to.tag()).is_some_and(|tag| dialog.local_tag.is(tag));
-        let from = request.from().and_then(|from| from.tag()).ok_or(unmatched)?;
         // We never send an id, so a NOTIFY with one is of another subscription.
-        if !ours || event.id.is_some() {
+        if event.id.is_some() {
             return Err(unmatched);
         }
-        if dialog.remote_tag.as_deref().is_some_and(|tag| tag != from) {
-            return Err((481, WireEvent::Forked));
-        }
-        if request.subscription_state().is_none() {
-            return Err((400, WireEvent::MissingState));
-        }
+        peer::check_dialog(request, dialog.local_tag, dialog.remote_tag.as_deref())?;
         Ok(key)
     }
 
-    /// Gaps in the CSeq are legal (RFC 3261 section 12.2.2).
-    fn sequence(&mut self, request: &Message, key: Key) -> Sequence {
-        let (Some(dialog), Some((number, _))) = (self.book.get_mut(key), request.cseq()) else {
-            return Sequence::Older;
-        };
-        match dialog.remote_cseq {
-            Some(last) if number < last => Sequence::Older,
-            Some(last) if number == last => Sequence::Repeated,
-            Some(_) | None => {
-                dialog.remote_cseq = Some(number);
-                Sequence::Next
-            }
-        }
+    fn sequence(&mut self, request: &Message, key: Key) -> Result<(), Refused> {
+        let dialog = self.book.get_mut(key).ok_or((500, WireEvent::StaleCSeq))?;
+        peer::check_sequence(request, &mut dialog.remote_cseq)
     }
 
     /// A notification of a dialog, in order and for the first time.
@@ -235,15 +185,7 @@ impl Subscriber {
     /// The notifier has ended the subscription (RFC 6665 section 4.1.3).
     fn terminated(&mut self, key: Key, request: &Message, state: &SubscriptionState<'_>) {
         let reason = state.reason.unwrap_or("without a reason");
-        let is = |word: &str| reason.eq_ignore_ascii_case(word);
-        let kind = match () {
-            () if is("deactivated") || is("timeout") => FailureKind::Dialog,
-            () if is("rejected") => FailureKind::Forbidden,
-            () if is("noresource") => FailureKind::NotFound,
-            () if is("invariant") => FailureKind::Invariant,
-            // probation, giveup, badfilter, none and what nobody has heard of.
-            () => FailureKind::Transient,
-        };
+        let kind = peer::ended_by(reason);
         if kind == FailureKind::Invariant {
             // It ends because it cannot change any more: this is its value for good.
             let (status, _) = self.document(key, request);
@@ -270,17 +212,7 @@ impl Subscriber {
     }
 
     fn respond(&mut self, flow: FlowId, request: &Message, code: u16, reason: Option<&str>) {
-        let options = matches!(request.method(), Some(Method::Options));
-        let extra: &[(&str, &str)] = match code {
-            405 | 501 => &[("Allow", ALLOW)],
-            489 => &[("Allow-Events", PACKAGE)],
-            // RFC 3261 section 11.2: what we are capable of.
-            200 if options => &[("Allow", ALLOW), ("Accept", PIDF), ("Allow-Events", PACKAGE)],
-            _ => &[],
-        };
-        let needs_tag = request.to().is_none_or(|to| to.tag().is_none());
-        let tag = if needs_tag { self.tag.to_string() } else { String::new() };
-        let bytes = respond(request, code, reason, &tag, extra, None);
+        let bytes = peer::answer(request, code, reason, self.tag, PIDF);
         self.effects.push_back(SubscriberEffect::Transmit { flow, bytes });
     }
 
@@ -289,13 +221,6 @@ impl Subscriber {
     }
 
     fn count_unanswered(&mut self, event: WireEvent) {
-        self.count(if event == WireEvent::Unmatched { WireEvent::UnmatchedBenotify } else { event });
+        self.count(peer::unanswered(event));
     }
-}
-
-/// Where a notification stands among those before it.
-enum Sequence {
-    Next,
-    Repeated,
-    Older,
 }

@@ -9,14 +9,8 @@ use super::dialog::{Dialog, Form};
 use crate::documents::PIDF;
 use crate::identity::Identifier;
 use crate::message::Method;
+use crate::peer::{self, ALLOW, PACKAGE, via};
 use crate::request::Request;
-use crate::transaction::MAGIC;
-
-/// The event package that this dialect subscribes to (RFC 3856).
-pub(super) const PACKAGE: &str = "presence";
-
-/// The methods that we answer with anything but a refusal.
-pub(super) const ALLOW: &str = "NOTIFY, BENOTIFY, OPTIONS";
 
 /// A SUBSCRIBE of this dialog with its present CSeq (RFC 6665 section 4.1.2).
 pub(super) fn subscribe(
@@ -33,8 +27,9 @@ pub(super) fn subscribe(
         Some(tag) => format!("<{}>;tag={tag}", dialog.uri),
         None => format!("<{}>", dialog.uri),
     };
-    let mut request =
-        Request::new(Method::Subscribe, uri).header("Via", via(config, branch)).header("Max-Forwards", "70");
+    let mut request = Request::new(Method::Subscribe, uri)
+        .header("Via", via(config.transport, &config.sent_by, branch))
+        .header("Max-Forwards", "70");
     for route in routes {
         request = request.header("Route", route);
     }
@@ -57,29 +52,12 @@ pub(super) fn subscribe(
 
 /// An OPTIONS to the pool itself: does it live (RFC 3261 section 11)?
 pub(super) fn options(config: &SubscriberConfig, call_id: Identifier, tag: Identifier, branch: Identifier) -> Request {
-    let uri = match config.target.as_deref() {
-        Some(target) if target.starts_with("sip:") || target.starts_with("sips:") => target.to_owned(),
-        Some(target) => format!("sip:{target}"),
-        None => format!("sip:{}", config.endpoint.host().unwrap_or("localhost")),
-    };
-    Request::new(Method::Options, &*uri)
-        .header("Via", via(config, branch))
-        .header("Max-Forwards", "70")
-        .header("From", from(&config.endpoint, tag))
-        .header("To", format!("<{uri}>"))
-        .header("Call-ID", call_id.to_string())
-        .header("CSeq", "1 OPTIONS")
-        .header("Contact", format!("<{}>", config.contact))
-        .header("Accept", PIDF)
-        .header("User-Agent", &*config.user_agent)
+    let via = via(config.transport, &config.sent_by, branch);
+    let from = from(&config.endpoint, tag);
+    let uri = peer::pool_uri(config.target.as_deref(), &config.endpoint);
+    peer::options(&uri, [&via, &from, &config.contact, PIDF, &config.user_agent], call_id)
 }
 
 fn from(endpoint: &AgentUri, tag: Identifier) -> String {
     format!("<{endpoint}>;tag={tag}")
-}
-
-/// Our Via; on UDP with `rport`, so that the answer comes back through a translator of addresses (RFC 3581).
-fn via(config: &SubscriberConfig, branch: Identifier) -> String {
-    let rport = if config.transport.reliable() { "" } else { ";rport" };
-    format!("SIP/2.0/{} {};branch={MAGIC}{branch}{rport}", config.transport.via_name(), config.sent_by)
 }
