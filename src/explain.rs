@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use presence_core::log_text::Safe;
 use presence_core::{AgentUri, Considered, MatchRules, Selection, SourceKind, SourceRules, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::args::ExplainArguments;
@@ -15,37 +16,37 @@ use crate::exit::Exit;
 const SHOWN_RULES: usize = 20;
 
 /// Which source serves an agent and why. The fields are the JSON form of the answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// The agent in its normal form, which the rules are matched against.
     pub uri: String,
     /// The agent as it was written.
     pub original: String,
     /// The element of Config.xml of the source that serves the agent; absent when none does.
-    pub source: Option<&'static str>,
+    pub source: Option<String>,
     /// The sources in the order in which they are asked.
     pub considered: Vec<Consideration>,
 }
 
 /// What one source has to say about an agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Consideration {
     /// The source's element in Config.xml.
-    pub source: &'static str,
+    pub source: String,
     /// The outcome in one word.
     pub verdict: Outcome,
     /// The rule that matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
     /// The rules that were tried and did not match.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmatched: Vec<Rule>,
     /// The outcome in words.
     pub why: String,
 }
 
 /// The outcome of asking one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The source is not enabled, or not served by this version.
@@ -59,7 +60,7 @@ pub enum Outcome {
 }
 
 /// A rule of AttendantServiceSource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rule {
     /// Which `Match` it is in the order of the file, from 1.
     pub number: usize,
@@ -77,7 +78,7 @@ impl Explanation {
         Self {
             uri: uri.as_str().to_owned(),
             original: uri.original().to_owned(),
-            source: source.map(SourceKind::element),
+            source: source.map(|source| source.element().to_owned()),
             considered,
         }
     }
@@ -105,7 +106,7 @@ impl Explanation {
                 let _ = write!(text, "\n{:31}nor do {} more; --json shows them all", "", more + 1);
             }
         }
-        match self.source {
+        match &self.source {
             Some(source) => text.push_str(&format!("\nResult = The {source} is used\n")),
             None => text.push_str("\nResult = No source is used: the presence of this agent stays unknown\n"),
         }
@@ -129,7 +130,7 @@ fn consideration(Considered { source, verdict }: Considered, patterns: &[String]
         Verdict::Taken(why) => (Outcome::Taken, None, Vec::new(), why.to_owned()),
         Verdict::NotReached => (Outcome::NotReached, None, Vec::new(), "not asked any more".to_owned()),
     };
-    Consideration { source: source.element(), verdict, rule, unmatched, why }
+    Consideration { source: source.element().to_owned(), verdict, rule, unmatched, why }
 }
 
 /// Answers `presence-provider explain`. `color` is for complaints about the configuration.

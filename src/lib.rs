@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod hosted_ucc;
+pub mod http;
 pub mod logging;
 pub mod pools;
 pub mod provision;

@@ -10,6 +10,7 @@ use presence_core::log_text::ConfigurationLine;
 use crate::assemble::{self, AssembleError};
 use crate::exit::Exit;
 use crate::hosted_ucc::HostedUcc;
+use crate::http::{self, Access, Api, Serving};
 use crate::shutdown::{Ending, Signal, Signals, within_grace};
 
 /// Why the process could not run. The text fits after "failed to run: ".
@@ -21,6 +22,9 @@ pub enum RunError {
     /// The system does not let us listen to its signals.
     #[error("listen to signals: {0}")]
     Signals(#[from] std::io::Error),
+    /// The HTTP API cannot be opened.
+    #[error("serve HTTP: {0}")]
+    Http(#[from] http::ServeError),
 }
 
 impl RunError {
@@ -28,7 +32,7 @@ impl RunError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Assemble(_) => Exit::Config,
+            Self::Assemble(_) | Self::Http(_) => Exit::Config,
             Self::Signals(_) => Exit::Internal,
         }
     }
@@ -47,6 +51,7 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
     let queues: Vec<_> =
         settings.contact_centers.iter().map(|center| HostedUcc::new(center, provider.clone()).start()).collect();
     log_queues(&settings.contact_centers);
+    let http = open_http(settings, &provider).await?;
 
     let signal = tokio::select! {
         biased;
@@ -58,7 +63,31 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
     };
     end(&provider, &mut signals, signal, grace).await;
     drop(queues);
+    if let Some(http) = http {
+        http.end().await;
+    }
     Ok(Exit::Ok)
+}
+
+/// Opens the HTTP API. Where the file does not say where it listens, a taken port costs the API and not the queues.
+async fn open_http(settings: &Settings, provider: &Provider) -> Result<Option<Serving>, RunError> {
+    let Some(http) = &settings.http else { return Ok(None) };
+    let api = Api::start(provider.clone(), Access::open(), http.clone(), settings.clone());
+    match http::serve(api).await {
+        Ok(serving) => {
+            tracing::info!(logger = "UccStarter", "the API and the dashboard are at {}", serving.url());
+            Ok(Some(serving))
+        }
+        Err(error) if http.listen_given => Err(error.into()),
+        Err(error) => {
+            tracing::error!(
+                logger = "UccStarter",
+                "the API and the dashboard are not available: failed to {error}; \
+                say `<Http Listen=\"127.0.0.1:PORT\" />` in the PresenceProvider of Config.xml, or `<Http enabled=\"false\" />`"
+            );
+            Ok(None)
+        }
+    }
 }
 
 /// Takes every subscription back, within the grace period.

@@ -36,6 +36,7 @@ mod diagnostic;
 mod document;
 mod fields;
 mod files;
+mod http;
 mod load;
 mod provider;
 mod queues;
@@ -51,6 +52,7 @@ mod values;
 pub use decode::MAX_FILE_BYTES;
 pub use diagnostic::{Diagnostic, Severity};
 pub use files::FileLookup;
+pub use http::HttpSettings;
 pub use load::{LoadError, Loaded, load, parse, parse_bytes};
 pub use report::SettingRow;
 pub use settings::{

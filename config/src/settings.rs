@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::http::HttpSettings;
 use presence_core::{AgentUri, MatchRules, SourceRules};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,8 @@ pub struct Settings {
     pub attendant: Option<MatchRules>,
     /// The Microsoft Graph source, when it is enabled.
     pub graph: Option<GraphSettings>,
+    /// The HTTP API, unless it is switched off.
+    pub http: Option<HttpSettings>,
     /// The queues that the standalone process hosts, in the order of the file.
     pub contact_centers: Vec<ContactCenter>,
     /// Names of the settings that the file does not say, so that their default holds, e.g.
@@ -58,6 +61,7 @@ impl Default for Settings {
             pstn: false,
             attendant: None,
             graph: None,
+            http: Some(HttpSettings::default()),
             contact_centers: Vec::new(),
             defaulted: BTreeSet::new(),
         }

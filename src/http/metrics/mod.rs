@@ -1,0 +1,16 @@
+//! Metrics in the format of Prometheus.
+
+use actix_web::web::ServiceConfig;
+use utoipa::OpenApi;
+
+/// What this part adds to the description of the API.
+#[derive(OpenApi)]
+#[openapi()]
+pub(super) struct Doc;
+
+/// The routes of this part.
+pub(super) fn configure(_config: &mut ServiceConfig) {}
+
+/// What the API counts about itself.
+#[derive(Debug, Default)]
+pub struct HttpMeters {}

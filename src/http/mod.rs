@@ -1,0 +1,91 @@
+//! The doors and windows of the process: the HTTP API, live events, the dashboard, metrics and health.
+//!
+//! | what | where |
+//! |---|---|
+//! | what goes over the API | [`model`] |
+//! | who may do what | [`Access`], [`Caller`], [`Scope`] |
+//! | how errors are said | [`Problem`] |
+
+mod access;
+mod agents;
+mod attendant;
+mod calls;
+pub mod convert;
+mod dashboard;
+mod events;
+mod health;
+mod metrics;
+pub mod model;
+mod observatory;
+mod openapi;
+mod problem;
+mod server;
+mod status;
+mod uccs;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use presence_actors::Provider;
+use presence_config::{HttpSettings, Settings};
+use tokio_util::sync::CancellationToken;
+
+pub use access::{Access, Caller, Scope};
+pub use attendant::Pushers;
+pub use metrics::HttpMeters;
+pub use observatory::Observatory;
+pub use openapi::description;
+pub use problem::Problem;
+pub use server::{ServeError, Serving, serve};
+pub use uccs::RemoteUccs;
+
+/// What every handler may use; one for all threads, as `web::Data<Api>`.
+pub struct Api {
+    /// The provider behind the API.
+    pub provider: Provider,
+    /// Who may do what.
+    pub access: Access,
+    /// How the API is set.
+    pub settings: HttpSettings,
+    /// The whole configuration, to be shown.
+    pub configuration: Settings,
+    /// What the process looks like, and looked like.
+    pub observatory: Observatory,
+    /// The queues that are clients of the API.
+    pub uccs: RemoteUccs,
+    /// Who pushed what.
+    pub pushers: Pushers,
+    /// What the API counts about itself.
+    pub meters: Arc<HttpMeters>,
+    /// When the process began.
+    pub started: Instant,
+    /// Cancelled when the service ends: streams of events say goodbye.
+    pub closing: CancellationToken,
+}
+
+impl Api {
+    /// Everything behind the API. Call it inside an actix system.
+    #[must_use]
+    pub fn start(provider: Provider, access: Access, settings: HttpSettings, configuration: Settings) -> Self {
+        Self {
+            observatory: Observatory::start(provider.clone()),
+            uccs: RemoteUccs::start(provider.clone(), &settings),
+            pushers: Pushers::new(provider.clone()),
+            meters: Arc::default(),
+            started: presence_actors::now(),
+            closing: CancellationToken::new(),
+            provider,
+            access,
+            settings,
+            configuration,
+        }
+    }
+}
+
+/// True for a name that a queue may have over the API: 1 to 64 letters, digits, dots, hyphens and underscores.
+#[must_use]
+pub fn is_ucc_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        && !name.bytes().all(|byte| byte == b'.')
+}
