@@ -272,6 +272,10 @@ pub struct DemoArguments {
     #[arg(long, value_enum, default_value_t)]
     pub dialect: DemoDialect,
 
+    /// Where the dashboard and the API listen; without it 127.0.0.1:8365, or another port when that is taken
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+
     /// Where the log goes.
     #[command(flatten)]
     pub log: LogOptions,

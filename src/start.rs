@@ -54,6 +54,7 @@ pub fn demo(arguments: &DemoArguments) -> Answer {
         seed: arguments.seed,
         rate: arguments.rate,
         dialect: arguments.dialect,
+        listen: arguments.listen,
     };
     with_log(&arguments.log, Console::Stdout, || match actix::System::new().block_on(demo::demo(&demo)) {
         Ok(summary) => Answer::ok(summary),

@@ -1,6 +1,7 @@
 //! `presence-provider demo`: a simulated pool and the whole provider in one process, over real SIP on loopback TCP, with
 //! things that go wrong to watch it recover.
 
+mod door;
 mod queues;
 mod stage;
 mod story;
@@ -8,12 +9,13 @@ mod summary;
 mod teller;
 mod timeline;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use actix::Actor;
 use presence_actors::{Provider, Setup};
-use presence_core::{EndpointState, RetryPolicy, SourceRules};
+use presence_core::{EndpointState, MatchRules, RetryPolicy, SourceRules};
 
 use stage::Stage;
 
@@ -35,6 +37,8 @@ pub struct Demo {
     pub rate: NonZeroU32,
     /// What is spoken to the simulated pool.
     pub dialect: DemoDialect,
+    /// Where the dashboard and the API listen, if it was said.
+    pub listen: Option<SocketAddr>,
 }
 
 /// What the demo speaks about presence.
@@ -50,6 +54,9 @@ pub enum DemoDialect {
 /// The SIP domain of the demo; reserved for examples (RFC 2606).
 const DOMAIN: &str = "demo.example";
 
+/// Agents of this domain are pushed over the API.
+const ATTENDANTS: &str = r"@attendant\.demo\.example$";
+
 /// Plays the demo and tells its story on the standard output; gives back the summary, for when the log is written.
 ///
 /// # Errors
@@ -59,6 +66,7 @@ pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     let stage = Stage::start(demo).await?;
     story::begin(demo, &stage);
     let provider = Provider::start(setup(demo, &stage)?);
+    let door = door::open(demo, &provider).await?;
     let centers = queues::contact_centers(demo);
     for center in &centers {
         HostedUcc::new(center, provider.clone()).start();
@@ -82,6 +90,7 @@ pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     let (pairs, after) = (queues::pairs(&centers), stage.figures());
     let summary = summary::Summary { demo, pairs, during: &during, after: &after, connected, ending, grace };
     let text = summary.text();
+    door.end().await;
     stage.stop().await;
     Ok(text)
 }
@@ -100,7 +109,8 @@ fn grace(demo: &Demo) -> Duration {
 }
 
 fn setup(demo: &Demo, stage: &Stage) -> anyhow::Result<Setup> {
-    let rules = SourceRules { attendant: None, pstn: true, graph: false, ucma: true };
+    let attendant = MatchRules::compile(&[ATTENDANTS]).ok();
+    let rules = SourceRules { attendant, pstn: true, graph: false, ucma: true };
     let mut setup = Setup::new(rules, stage.endpoints()?);
     setup.subscriptions_per_second = demo.rate;
     setup.retry = RetryPolicy::try_new(Duration::from_secs(2), Duration::from_secs(60))?;

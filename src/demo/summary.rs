@@ -103,6 +103,7 @@ mod tests {
             seed: 1,
             rate: NonZeroU32::new(15).expect("not zero"),
             dialect: DemoDialect::Simple,
+            listen: None,
         };
         let during = Figures {
             subscribes: 20,

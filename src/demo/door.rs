@@ -1,0 +1,38 @@
+//! The dashboard and the API of the demo.
+
+use std::net::SocketAddr;
+
+use presence_actors::Provider;
+use presence_config::{HttpSettings, Settings};
+
+use super::teller::say;
+use super::{ATTENDANTS, Demo};
+use crate::http::{self, Access, Api, Serving};
+
+/// Opens the dashboard and says where it is: where it was asked for, or else at the usual port, or at any.
+pub(super) async fn open(demo: &Demo, provider: &Provider) -> anyhow::Result<Serving> {
+    let usual = HttpSettings::default().listen;
+    let serving = match demo.listen {
+        Some(listen) => serve(demo, provider, listen).await?,
+        None => match serve(demo, provider, usual).await {
+            Ok(serving) => serving,
+            Err(_) => serve(demo, provider, SocketAddr::new(usual.ip(), 0)).await?,
+        },
+    };
+    say(&format!("The dashboard is at {} while the demo runs; the API beside it.", serving.url()));
+    Ok(serving)
+}
+
+async fn serve(demo: &Demo, provider: &Provider, listen: SocketAddr) -> anyhow::Result<Serving> {
+    if !listen.ip().is_loopback() {
+        anyhow::bail!("the demo asks nobody for a token, so it listens on loopback only, and not on {listen}");
+    }
+    let settings = HttpSettings { listen, ..HttpSettings::default() };
+    let mut configuration = Settings::default();
+    configuration.max_presence_subscriptions_per_second = demo.rate;
+    configuration.pstn = true;
+    configuration.attendant = presence_core::MatchRules::compile(&[ATTENDANTS]).ok();
+    configuration.http = Some(settings.clone());
+    let api = Api::start(provider.clone(), Access::open(), settings, configuration);
+    Ok(http::serve(api).await?)
+}
