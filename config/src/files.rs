@@ -44,11 +44,12 @@ impl FileLookup {
 impl Settings {
     /// Makes every file name a path that can be opened. [`load`](crate::load) has done it already.
     pub fn resolve_files(&mut self, lookup: &FileLookup) {
-        let Some(ucma) = &mut self.ucma else { return };
-        let pool = &mut ucma.pool;
-        let files =
-            [&mut pool.certificate, &mut pool.private_key, &mut pool.trusted_certificates, &mut pool.password_file];
-        for name in files.into_iter().flatten() {
+        let pool = self.ucma.iter_mut().map(|ucma| &mut ucma.pool).flat_map(|pool| {
+            [&mut pool.certificate, &mut pool.private_key, &mut pool.trusted_certificates, &mut pool.password_file]
+        });
+        let http =
+            self.http.iter_mut().flat_map(|http| [&mut http.tokens, &mut http.certificate, &mut http.private_key]);
+        for name in pool.chain(http).flatten() {
             *name = lookup.resolve(name);
         }
     }
@@ -59,10 +60,10 @@ impl Settings {
     #[must_use]
     pub fn missing_for_start(&self) -> Vec<String> {
         let mut missing = Vec::new();
-        if self.contact_centers.is_empty() {
+        if self.contact_centers.is_empty() && self.http.is_none() {
             missing.push(
-                "no queue to host: write <UnifiedContactCenters> with at least one <UnifiedContactCenter> beside \
-                 <PresenceProvider>"
+                "no queue: write <UnifiedContactCenters> with at least one <UnifiedContactCenter> beside \
+                 <PresenceProvider>, or leave the HTTP API on, through which queues of other processes come"
                     .to_owned(),
             );
         }
@@ -89,21 +90,28 @@ impl Settings {
     /// The files that the settings name and that cannot be opened, one sentence each with the reason.
     #[must_use]
     pub fn missing_files(&self) -> Vec<String> {
-        let Some(ucma) = &self.ucma else { return Vec::new() };
-        let pool = &ucma.pool;
-        [
-            ("Certificate", &pool.certificate),
-            ("PrivateKey", &pool.private_key),
-            ("TrustedCertificates", &pool.trusted_certificates),
-            ("PasswordFile", &pool.password_file),
-        ]
-        .into_iter()
-        .filter_map(|(name, path)| {
-            let path = path.as_ref()?;
-            let why = unreadable(path).err()?;
-            Some(format!("{name}: {} cannot be read: {why}", path.display()))
-        })
-        .collect()
+        let pool = self.ucma.iter().map(|ucma| &ucma.pool).flat_map(|pool| {
+            [
+                ("Certificate", &pool.certificate),
+                ("PrivateKey", &pool.private_key),
+                ("TrustedCertificates", &pool.trusted_certificates),
+                ("PasswordFile", &pool.password_file),
+            ]
+        });
+        let http = self.http.iter().flat_map(|http| {
+            [
+                ("Http/@Tokens", &http.tokens),
+                ("Http/@Certificate", &http.certificate),
+                ("Http/@PrivateKey", &http.private_key),
+            ]
+        });
+        pool.chain(http)
+            .filter_map(|(name, path)| {
+                let path = path.as_ref()?;
+                let why = unreadable(path).err()?;
+                Some(format!("{name}: {} cannot be read: {why}", path.display()))
+            })
+            .collect()
     }
 }
 

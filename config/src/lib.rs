@@ -38,6 +38,7 @@ mod fields;
 mod files;
 mod http;
 mod load;
+mod names;
 mod provider;
 mod queues;
 mod reader;

@@ -5,8 +5,9 @@ use std::num::NonZeroU32;
 use crate::diagnostic::{Severity, shown};
 use crate::document::{Document, Element};
 use crate::fields::{Context, given};
+use crate::http::{self, HttpSettings};
 use crate::settings::{GraphAccount, GraphSettings, Settings};
-use crate::shape::{KINDS, PROVIDER, QUEUES, ROOT, nearest};
+use crate::shape::{HTTP, KINDS, PROVIDER, QUEUES, ROOT, nearest};
 use crate::{attendant, queues, ucma, values};
 
 /// Everything that the file says; complaints go to the context's findings.
@@ -26,6 +27,7 @@ pub(crate) fn read(document: &Document<'_>, context: &mut Context<'_>) -> Settin
     if let Some(provider) = root.children_named(PROVIDER).next() {
         numbers(provider, context, &mut settings);
         sources(provider, context, &mut settings);
+        settings.http = http_api(provider, context);
     } else {
         no_provider(root, context);
     }
@@ -151,6 +153,17 @@ fn sources(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Set
         let help = "write `<UcmaPresenceSource enabled=\"true\" ...>` or one of the other sources inside";
         context.findings.warning(provider.name_span.clone(), message, help);
     }
+}
+
+/// The HTTP API: on unless the file switches it off.
+fn http_api(provider: &Element<'_>, context: &mut Context<'_>) -> Option<HttpSettings> {
+    let Some(element) = provider.children_named(HTTP).next() else {
+        context.defaulted.extend(http::DEFAULTED);
+        return Some(HttpSettings::default());
+    };
+    let enabled = context.value_or(element, "enabled", HTTP, true, values::boolean);
+    let read = within(context, enabled, |context| http::read(element, context));
+    enabled.then_some(read)
 }
 
 fn within<T>(context: &mut Context<'_>, enabled: bool, read: impl FnOnce(&mut Context<'_>) -> T) -> T {

@@ -68,6 +68,7 @@ impl Settings {
             }
         }
         self.report_ucma(&mut rows);
+        self.report_http(&mut rows);
         let agents = self.agents().len();
         let queues = number(self.contact_centers.len(), "queue");
         rows.add("UnifiedContactCenters", format!("{queues}, {}", number(agents, "different agent")));
@@ -120,6 +121,30 @@ impl Settings {
         if let Some(user) = &pool.user_name {
             rows.add("Pool/@UserName", user);
         }
+    }
+
+    fn report_http(&self, rows: &mut Rows<'_>) {
+        let Some(http) = &self.http else {
+            rows.add("Http", enabled(false));
+            return;
+        };
+        rows.add("Http", enabled(true));
+        rows.add("Http/@Listen", http.listen.to_string());
+        let everyone = || "none: everyone on this computer may do everything".to_owned();
+        rows.add("Http/@Tokens", http.tokens.as_ref().map_or_else(everyone, |file| file.display().to_string()));
+        for (name, file) in [("Http/@Certificate", &http.certificate), ("Http/@PrivateKey", &http.private_key)] {
+            if let Some(file) = file {
+                rows.add(name, file.display().to_string());
+            }
+        }
+        if !http.host_names.is_empty() {
+            rows.add("Http/@HostNames", http.host_names.join(", "));
+        }
+        rows.add("Http/@UccLinger", seconds(http.ucc_linger));
+        rows.add("Http/@EventsKept", format!("{} of each remote queue", number(http.events_kept, "event")));
+        let rate = http.requests_per_second;
+        rows.add("Http/@RequestsPerSecond", format!("{rate} per second of each token or address"));
+        rows.add("Http/@MaxConnections", http.max_connections.to_string());
     }
 }
 

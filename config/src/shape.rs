@@ -21,6 +21,8 @@ const fn kind(name: &'static str, parent: &'static str, attributes: &'static [&'
 pub(crate) const ROOT: &str = "config";
 /// The element of the presence provider.
 pub(crate) const PROVIDER: &str = "PresenceProvider";
+/// The element of the HTTP API.
+pub(crate) const HTTP: &str = "Http";
 /// The element of the queues.
 pub(crate) const QUEUES: &str = "UnifiedContactCenters";
 
@@ -31,7 +33,7 @@ const ALIASES: [(&str, &str); 2] = [
 ];
 
 /// Every element that we know; the root itself has no entry.
-pub(crate) const KINDS: [Kind; 14] = [
+pub(crate) const KINDS: [Kind; 15] = [
     kind(
         PROVIDER,
         ROOT,
@@ -70,6 +72,23 @@ pub(crate) const KINDS: [Kind; 14] = [
     kind("MsGraphPresenceSource", PROVIDER, &["enabled"], true),
     kind("Accounts", "MsGraphPresenceSource", &[], true),
     kind("Account", "Accounts", &["Id", "TenantId"], false),
+    kind(
+        HTTP,
+        PROVIDER,
+        &[
+            "enabled",
+            "Listen",
+            "Tokens",
+            "Certificate",
+            "PrivateKey",
+            "HostNames",
+            "UccLinger",
+            "EventsKept",
+            "RequestsPerSecond",
+            "MaxConnections",
+        ],
+        true,
+    ),
     kind(QUEUES, ROOT, &[], false),
     kind("UnifiedContactCenter", QUEUES, &["Name"], false),
     kind("Agent", "UnifiedContactCenter", &["Uri", "Formal", "Active"], false),

@@ -1,13 +1,19 @@
 //! `UcmaPresenceSource`: its two endpoints and, our addition, the pool.
 
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::diagnostic::{Severity, shown};
 use crate::document::{Attribute, Element};
 use crate::fields::{Context, attribute, given};
-use crate::secrets::PEM;
-use crate::settings::{Dialect, PoolSettings, Transport, UcmaSettings, UserEndpoint};
-use crate::values;
+use crate::settings::{DEFAULT_LISTEN_PORT, Dialect, PoolSettings, Transport, UcmaSettings, UserEndpoint};
+use crate::{names, values};
+
+/// What to write beside `Certificate`.
+pub(crate) const KEY_OF_CERTIFICATE: &str = "write the file of its key; it may be the same file";
+/// What to write beside `PrivateKey`.
+pub(crate) const CERTIFICATE_OF_KEY: &str = "write the file of the certificate that belongs to this key";
+const ALL_ADDRESSES: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_LISTEN_PORT);
+const PEER_NAMES: &str = "write the names that the pool's certificates carry, separated by commas";
 
 /// The source, or `None` when something mandatory is missing or wrong (after a complaint).
 pub(crate) fn read(source: &Element<'_>, context: &mut Context<'_>) -> Option<UcmaSettings> {
@@ -96,95 +102,36 @@ fn pool(pool: &Element<'_>, context: &mut Context<'_>) -> PoolSettings {
     if given(pool, "Listen").is_none() {
         context.defaulted.insert("Pool/@Listen");
     }
-    let listen = context.value(pool, "Listen", values::listen).or(PoolSettings::default_listen(dialect));
+    let listen = context
+        .value(pool, "Listen", |text| values::listen(text, ALL_ADDRESSES))
+        .or(PoolSettings::default_listen(dialect));
     let settings = PoolSettings {
         address,
         transport,
         dialect,
         listen,
-        certificate: file(pool, "Certificate", context),
-        private_key: file(pool, "PrivateKey", context),
-        trusted_certificates: file(pool, "TrustedCertificates", context),
-        peer_names: peer_names(pool, context),
+        certificate: names::file(pool, "Certificate", context),
+        private_key: names::file(pool, "PrivateKey", context),
+        trusted_certificates: names::file(pool, "TrustedCertificates", context),
+        peer_names: names::hosts(pool, "PeerNames", PEER_NAMES, context),
         user_name: given(pool, "UserName").map(|name| name.value.trim().to_owned()),
-        password_file: file(pool, "PasswordFile", context),
+        password_file: names::file(pool, "PasswordFile", context),
         use_registration: context.value_or(pool, "UseRegistration", "Pool/@UseRegistration", true, values::boolean),
     };
     pairs(pool, &settings, context);
     settings
 }
 
-fn file(pool: &Element<'_>, name: &str, context: &mut Context<'_>) -> Option<PathBuf> {
-    let attribute = given(pool, name)?;
-    let text = attribute.value.trim();
-    if text.starts_with(PEM) {
-        let message = format!("{} holds a certificate or key itself", shown(attribute.name));
-        let help = "put it into a file that only the service may read, and write the name of that file here";
-        context.complain(attribute.name_span.clone(), message, help);
-        return None;
-    }
-    if let Some(c) = text.chars().find(|c| c.is_control()) {
-        let message = format!(
-            "{} is not the name of a file: it has the character {}",
-            shown(attribute.name),
-            shown(&c.to_string())
-        );
-        context.complain(attribute.place(), message, "write the name of a file");
-        return None;
-    }
-    Some(PathBuf::from(text))
-}
-
-fn peer_names(pool: &Element<'_>, context: &mut Context<'_>) -> Vec<String> {
-    let Some(attribute) = given(pool, "PeerNames") else { return Vec::new() };
-    let mut names: Vec<String> = Vec::new();
-    for name in attribute.value.split([',', ';', ' ', '\t', '\r', '\n']).filter(|name| !name.is_empty()) {
-        // A value without references stands in the file as it is, so that the name can be pointed at.
-        let at = attribute.value.find(name).filter(|_| attribute.value.len() == attribute.value_span.len());
-        let place = at.map_or(attribute.place(), |at| {
-            attribute.value_span.start + at..attribute.value_span.start + at + name.len()
-        });
-        match values::host_name(name) {
-            Ok(()) => {
-                let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-            Err(reason) => {
-                let help = "write the names that the pool's certificates carry, separated by commas";
-                context.complain(place, format!("{} is no host name: {reason}", shown(name)), help);
-            }
-        }
-    }
-    names
-}
-
 /// Attributes that need or exclude each other.
 fn pairs(pool: &Element<'_>, settings: &PoolSettings, context: &mut Context<'_>) {
-    let needs = [
-        ("Certificate", settings.certificate.is_some(), "PrivateKey", settings.private_key.is_some()),
-        ("PrivateKey", settings.private_key.is_some(), "Certificate", settings.certificate.is_some()),
-        ("UserName", settings.user_name.is_some(), "PasswordFile", settings.password_file.is_some()),
-        ("PasswordFile", settings.password_file.is_some(), "UserName", settings.user_name.is_some()),
-    ];
-    for (name, is_there, other, other_is_there) in needs {
-        if is_there
-            && !other_is_there
-            && attribute(pool, other).is_none_or(|other| other.value.trim().is_empty())
-            && let Some(place) = given(pool, name)
-            && !pool.damaged
-        {
-            let message = format!("{} without {}", shown(place.name), shown(other));
-            let help = match other {
-                "PrivateKey" => "write the file of its key; it may be the same file".to_owned(),
-                "Certificate" => "write the file of the certificate that belongs to this key".to_owned(),
-                "PasswordFile" => "write the file whose first line is the password of this user".to_owned(),
-                _ => "write the name of the user whose password this is".to_owned(),
-            };
-            context.complain(place.name_span.clone(), message, help);
-        }
-    }
+    let certificate = ("Certificate", settings.certificate.is_some());
+    let key = ("PrivateKey", settings.private_key.is_some());
+    let user = ("UserName", settings.user_name.is_some());
+    let password = ("PasswordFile", settings.password_file.is_some());
+    names::needs(pool, certificate, key, KEY_OF_CERTIFICATE, context);
+    names::needs(pool, key, certificate, CERTIFICATE_OF_KEY, context);
+    names::needs(pool, user, password, "write the file whose first line is the password of this user", context);
+    names::needs(pool, password, user, "write the name of the user whose password this is", context);
     if settings.transport != Transport::Tls && context.severity == Severity::Error {
         for name in ["Certificate", "PrivateKey", "TrustedCertificates", "PeerNames"] {
             if let Some(place) = given(pool, name) {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::IntErrorKind;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -46,19 +47,33 @@ pub(crate) fn count(text: &str, example: &str) -> Result<u32, Wrong> {
     })
 }
 
+/// A whole number within bounds.
+pub(crate) fn count_within(text: &str, bounds: RangeInclusive<u32>) -> Result<u32, Wrong> {
+    let help = format!("write a number from {} to {}", bounds.start(), bounds.end());
+    match count(text, "") {
+        Ok(value) if bounds.contains(&value) => Ok(value),
+        Ok(value) => wrong(format!("{value} is too {}", if value < *bounds.start() { "small" } else { "large" }), help),
+        Err((message, _)) => Err((message, help)),
+    }
+}
+
+/// Plain seconds, or a humantime duration such as `8h`; `Duration::MAX` when it is longer than can be counted.
+fn duration(text: &str, help: &str) -> Result<Duration, Wrong> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.parse().map(Duration::from_secs).unwrap_or(Duration::MAX));
+    }
+    match humantime::parse_duration(text) {
+        Ok(duration) => Ok(duration),
+        Err(humantime::DurationError::NumberOverflow) => Ok(Duration::MAX),
+        Err(_) if text.starts_with('-') => wrong(format!("{} is negative", shown(text)), help),
+        Err(_) => wrong(format!("{} is not a duration", shown(text)), help),
+    }
+}
+
 /// Plain seconds, or a humantime duration such as `8h`. Never zero.
 pub(crate) fn delay(text: &str) -> Result<Duration, Wrong> {
     let help = "write seconds, such as `900`, or a number with a unit, such as `900s`, `15m` or `8h`";
-    let parsed = if text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().map(Duration::from_secs).unwrap_or(Duration::MAX)
-    } else {
-        match humantime::parse_duration(text) {
-            Ok(duration) => duration,
-            Err(humantime::DurationError::NumberOverflow) => Duration::MAX,
-            Err(_) if text.starts_with('-') => return wrong(format!("{} is negative", shown(text)), help),
-            Err(_) => return wrong(format!("{} is not a duration", shown(text)), help),
-        }
-    };
+    let parsed = duration(text, help)?;
     if parsed.is_zero() {
         return wrong("the delay is zero; an agent that fails would be tried without pause", help);
     }
@@ -66,6 +81,18 @@ pub(crate) fn delay(text: &str) -> Result<Duration, Wrong> {
         return wrong(format!("{} is longer than 366 days", shown(text)), help);
     }
     Ok(parsed)
+}
+
+/// Plain seconds, or a humantime duration such as `1m`; zero to `longest`.
+pub(crate) fn duration_up_to(text: &str, longest: Duration) -> Result<Duration, Wrong> {
+    let help = format!(
+        "write seconds, such as `60`, or a number with a unit, such as `60s` or `1m`; at most {}",
+        humantime::format_duration(longest)
+    );
+    match duration(text, &help)? {
+        parsed if parsed > longest => wrong(format!("{} is too long", shown(text)), help),
+        parsed => Ok(parsed),
+    }
 }
 
 /// One word of an enumeration, through serde; upper and lower case make no difference.
@@ -155,24 +182,32 @@ pub(crate) fn host_name(text: &str) -> Result<(), String> {
     }
 }
 
-/// `ip:port`, where to listen.
-pub(crate) fn listen(text: &str) -> Result<SocketAddr, Wrong> {
+/// `ip:port`, where to listen. `example` is for the help.
+pub(crate) fn listen(text: &str, example: SocketAddr) -> Result<SocketAddr, Wrong> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(address);
     }
     let digits = text.trim_start_matches(['*', ':']);
     if let Ok(port) = digits.parse::<u16>() {
-        let help = format!("write {} for all addresses of this machine", shown(&format!("0.0.0.0:{port}")));
+        let own = shown(&SocketAddr::new(example.ip(), port).to_string());
+        let help = if example.ip().is_loopback() {
+            format!(
+                "write {own} for this machine alone, or {} for all its addresses",
+                shown(&format!("0.0.0.0:{port}"))
+            )
+        } else {
+            format!("write {own} for all addresses of this machine")
+        };
         return wrong(format!("{} is a port without an address", shown(text)), help);
     }
-    if text.parse::<IpAddr>().is_ok() {
-        let port = crate::settings::DEFAULT_LISTEN_PORT;
-        let full = if text.contains(':') { format!("[{text}]:{port}") } else { format!("{text}:{port}") };
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        let full = SocketAddr::new(ip, example.port()).to_string();
         return wrong(format!("{} has no port", shown(text)), format!("write {}", shown(&full)));
     }
+    let own = shown(&example.to_string());
     wrong(
         format!("{} is not an address to listen on", shown(text)),
-        "write an IP address of this machine and a port, such as `0.0.0.0:6120`; names are not looked up here",
+        format!("write an IP address of this machine and a port, such as {own}; names are not looked up here"),
     )
 }
 
