@@ -1,6 +1,7 @@
 //! The real program with a real configuration against the simulated presence server.
 #![allow(dead_code, reason = "every test binary uses its part of it")]
 
+pub(crate) mod http;
 pub(crate) mod skype;
 
 use std::fs;
@@ -82,7 +83,13 @@ impl Config {
     }
 
     /// The text of a configuration: attributes of `PresenceProvider`, a `UserEndpoint`, attributes of `Pool`, queues.
+    /// Without the HTTP API, whose default port only one process of this computer can have.
     pub(crate) fn text(provider: &str, user_endpoint: &str, pool: &str, queues: &str) -> String {
+        Self::text_with_http(r#"<Http enabled="false" />"#, provider, user_endpoint, pool, queues)
+    }
+
+    /// The same with an element `Http` such as `<Http Listen="127.0.0.1:0" />`.
+    pub(crate) fn text_with_http(http: &str, provider: &str, user_endpoint: &str, pool: &str, queues: &str) -> String {
         format!(
             r#"<?xml version="1.0" encoding="utf-8"?>
 <config version="1.5">
@@ -93,6 +100,7 @@ impl Config {
       <Pool {pool} />
     </UcmaPresenceSource>
     <PstnPresenceSource enabled="true" />
+    {http}
   </PresenceProvider>
   <UnifiedContactCenters>
 {queues}  </UnifiedContactCenters>
