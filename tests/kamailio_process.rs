@@ -23,6 +23,7 @@ fn config(kamailio: &Kamailio, identity: &Identity, authority: &Path) -> Config 
       <Pool Address="{address}" Transport="tls" Dialect="simple" Listen="127.0.0.1:0" PeerNames="pool.example.test"
             Certificate="{}" PrivateKey="{}" TrustedCertificates="{}" />
     </UcmaPresenceSource>
+    <Http enabled="false" />
   </PresenceProvider>
   <UnifiedContactCenters>
     <UnifiedContactCenter Name="ucc_app01"><Agent Uri="sip:alice@{DOMAIN}" /></UnifiedContactCenter>

@@ -117,7 +117,8 @@ fn run_against_it(arguments: &[&str], lines: &[&str]) -> (Ended, Ended) {
     let service = simulate(arguments);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("Config.xml");
-    fs::write(&file, config(&service).replace("127.0.0.1:6120", "127.0.0.1:0")).unwrap();
+    let text = config(&service).replace("127.0.0.1:6120", "127.0.0.1:0");
+    fs::write(&file, text.replace("</PresenceProvider>", "<Http enabled=\"false\" /></PresenceProvider>")).unwrap();
     let mut run = program();
     run.arg("run").arg("--config").arg(&file);
     let run = Service::start(run);
