@@ -115,7 +115,7 @@ pub(crate) struct Unwatch {
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 pub(crate) struct CallStarted {
-    pub(crate) ucc: UccId,
+    pub(crate) ucc: Arc<UccHandle>,
     pub(crate) line: AgentUri,
     pub(crate) call: Arc<str>,
 }
@@ -139,6 +139,13 @@ pub struct Push {
     pub status: Status,
     /// How long it holds; then the agent is unknown.
     pub time_to_live: Duration,
+}
+
+/// A third party takes back what it said. True when something held.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<bool, PushRefused>")]
+pub(crate) struct Withdraw {
+    pub(crate) uri: AgentUri,
 }
 
 /// Why a push was not taken. The text fits after "failed to push: ".

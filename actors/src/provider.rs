@@ -1,21 +1,29 @@
 //! The whole tree behind one handle.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{Addr, Context, MailboxError, Recipient, Supervisor};
-use presence_core::{AgentUri, EndpointKind, EndpointSet, SubscriptionPolicy, Throttle as ThrottleMachine};
+use presence_core::{
+    AgentUri, EndpointKind, EndpointSet, SourceRules, SubscriptionPolicy, Throttle as ThrottleMachine,
+};
+use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::messages::{Drain, PresenceEvent, Push, PushRefused, Revive};
+use crate::messages::{Drain, PresenceEvent, Push, PushRefused, Revive, Withdraw};
+use crate::meters::Meters;
+use crate::occurrence::{Bulletin, Occurrence};
 use crate::router::{CountUccs, Router, SourceHandle};
 use crate::setup::Setup;
 use crate::sources::{Attendant, PanicAgent, PanicEndpoint, Pstn, Source, Ucma};
 use crate::supervise::Escalation;
 use crate::throttle::{ObserveThrottle, Throttle};
 use crate::ucc::{UccClient, UccHandle, UccId};
-use crate::views::{ObserveSource, ProviderView};
+use crate::views::{
+    AgentView, CallView, CountCalls, FindAgent, ObserveCalls, ObserveSource, ObserveUccs, ProviderView, UccView,
+};
 
 /// The presence provider: one subscription per agent, shared by every UCC that asks for it.
 ///
@@ -28,6 +36,9 @@ pub struct Provider {
     sources: Arc<Vec<SourceHandle>>,
     uccs: Arc<AtomicU32>,
     outbox: usize,
+    rules: Arc<SourceRules>,
+    bulletin: Bulletin,
+    pstn: Option<Addr<Source<Pstn>>>,
     fatal: Arc<Mutex<Option<UnboundedReceiver<String>>>>,
 }
 
@@ -37,17 +48,18 @@ impl Provider {
     pub fn start(setup: Setup) -> Self {
         let (escalation, fatal) = Escalation::new();
         let machine = ThrottleMachine::new(setup.subscriptions_per_second);
-        let up = escalation.clone();
-        let throttle = Supervisor::start(move |_: &mut Context<Throttle>| Throttle::new(machine, up));
+        let bulletin = Bulletin::new();
+        let (meters, up) = (Arc::clone(&bulletin.meters), escalation.clone());
+        let throttle = Supervisor::start(move |_: &mut Context<Throttle>| Throttle::new(machine, meters, up));
 
         let mut sources = Vec::new();
         let attendant = setup.rules.attendant.is_some().then(|| {
-            let source = Source::launch(Attendant, None, escalation.clone());
+            let source = Source::launch(Attendant, None, bulletin.clone(), escalation.clone());
             sources.push(Source::handle(&source));
             source
         });
         let pstn = setup.rules.pstn.then(|| {
-            let source = Source::launch(Pstn::default(), None, escalation.clone());
+            let source = Source::launch(Pstn::default(), None, bulletin.clone(), escalation.clone());
             sources.push(Source::handle(&source));
             source
         });
@@ -57,15 +69,18 @@ impl Provider {
             let source = Source::launch(
                 Ucma::new(policy, setup.subscriptions_per_second, setup.endpoints),
                 Some(throttle.clone()),
+                bulletin.clone(),
                 escalation.clone(),
             );
             sources.push(Source::handle(&source));
             source
         });
 
-        let mut router = Router::new(setup.rules, sources.clone(), escalation);
-        router.calls = pstn.map(|source| (source.clone().recipient(), source.recipient()));
-        router.push = attendant.map(Addr::recipient);
+        let rules = Arc::new(setup.rules);
+        let mut router = Router::new(Arc::clone(&rules), sources.clone(), escalation);
+        router.calls = pstn.clone().map(|source| (source.clone().recipient(), source.recipient()));
+        router.push = attendant.clone().map(Addr::recipient);
+        router.withdraw = attendant.map(Addr::recipient);
         Self {
             router: Supervisor::start(move |_| router),
             throttle,
@@ -73,6 +88,9 @@ impl Provider {
             sources: Arc::new(sources),
             uccs: Arc::new(AtomicU32::new(0)),
             outbox: setup.outbox,
+            rules,
+            bulletin,
+            pstn,
             fatal: Arc::new(Mutex::new(Some(fatal))),
         }
     }
@@ -113,6 +131,61 @@ impl Provider {
         }
         let throttle = self.throttle.send(ObserveThrottle).await?;
         Ok(ProviderView { sources, throttle, uccs: self.router.send(CountUccs).await? })
+    }
+
+    /// Which source serves which agent, and why.
+    #[must_use]
+    pub fn rules(&self) -> &SourceRules {
+        &self.rules
+    }
+
+    /// What one agent looks like now; none when nobody wants it and nothing is kept of it.
+    pub async fn observe_agent(&self, uri: &AgentUri) -> Option<AgentView> {
+        let kind = self.rules.select(uri).source?;
+        let source = self.sources.iter().find(|source| source.kind == kind)?;
+        source.find.send(FindAgent(uri.clone())).await.ok().flatten()
+    }
+
+    /// What happens from now on, for people and observers. Nobody waits for them: a receiver that reads too slowly is told
+    /// how much it missed.
+    #[must_use]
+    pub fn occurrences(&self) -> broadcast::Receiver<Occurrence> {
+        self.bulletin.subscribe()
+    }
+
+    /// What is counted since the start.
+    #[must_use]
+    pub const fn meters(&self) -> &Arc<Meters> {
+        &self.bulletin.meters
+    }
+
+    /// The calls of all UCCs with PSTN agents, by line.
+    pub async fn calls(&self) -> Vec<CallView> {
+        match &self.pstn {
+            Some(source) => source.send(ObserveCalls).await.unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    /// All UCCs, those inside the process too, in the order in which they came.
+    pub async fn uccs(&self) -> Vec<UccView> {
+        let mut uccs = self.router.send(ObserveUccs).await.unwrap_or_default();
+        let calls = match &self.pstn {
+            Some(source) => source.send(CountCalls).await.unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
+        for ucc in &mut uccs {
+            ucc.calls = calls.get(&ucc.id).copied().unwrap_or(0);
+        }
+        uccs
+    }
+
+    /// Takes back what a third party pushed: the agent is unknown at once. False when nothing that was pushed held.
+    ///
+    /// # Errors
+    /// When the URI is not the attendant source's.
+    pub async fn withdraw(&self, uri: AgentUri) -> Result<bool, PushRefused> {
+        self.router.send(Withdraw { uri }).await.unwrap_or(Err(PushRefused::ShuttingDown))
     }
 
     /// Ends all subscriptions, at the configured rate, and then the connections; gives up after `grace`.

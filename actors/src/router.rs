@@ -8,11 +8,12 @@ use presence_core::{AgentUri, Considered, Selection, SourceKind, SourceRules, Ve
 
 use crate::messages::{
     CallEnded, CallStarted, Drain, Leave, PresenceEvent, Push, PushRefused, Subscribe, Unsubscribe, Unwatch, Watch,
+    Withdraw,
 };
 use crate::sources::PanicAgent;
 use crate::supervise::Escalation;
 use crate::ucc::{UccHandle, UccId, log_source};
-use crate::views::ObserveSource;
+use crate::views::{FindAgent, ObserveSource, ObserveUccs, UccView};
 
 /// What can be asked of a source whichever it is.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub(crate) struct SourceHandle {
     pub(crate) leave: Recipient<Leave>,
     pub(crate) drain: Recipient<Drain>,
     pub(crate) observe: Recipient<ObserveSource>,
+    pub(crate) find: Recipient<FindAgent>,
     pub(crate) drill: Recipient<PanicAgent>,
 }
 
@@ -34,17 +36,18 @@ struct Interest {
 
 /// Applies the match rules to every subscription, and lets go what a UCC wanted when the UCC is gone.
 pub(crate) struct Router {
-    pub(crate) rules: SourceRules,
+    pub(crate) rules: Arc<SourceRules>,
     pub(crate) sources: Vec<SourceHandle>,
     pub(crate) calls: Option<(Recipient<CallStarted>, Recipient<CallEnded>)>,
     pub(crate) push: Option<Recipient<Push>>,
+    pub(crate) withdraw: Option<Recipient<Withdraw>>,
     pub(crate) escalation: Escalation,
     uccs: BTreeMap<UccId, Interest>,
 }
 
 impl Router {
-    pub(crate) const fn new(rules: SourceRules, sources: Vec<SourceHandle>, escalation: Escalation) -> Self {
-        Self { rules, sources, calls: None, push: None, escalation, uccs: BTreeMap::new() }
+    pub(crate) const fn new(rules: Arc<SourceRules>, sources: Vec<SourceHandle>, escalation: Escalation) -> Self {
+        Self { rules, sources, calls: None, push: None, withdraw: None, escalation, uccs: BTreeMap::new() }
     }
 
     fn source(&self, uri: &AgentUri) -> Option<&SourceHandle> {
@@ -134,7 +137,7 @@ impl Handler<CallStarted> for Router {
     type Result = ();
 
     fn handle(&mut self, message: CallStarted, _: &mut Self::Context) {
-        if let Some((started, _)) = &self.calls {
+        if let Some((started, _)) = self.calls.as_ref().filter(|_| !message.ucc.is_gone()) {
             started.do_send(message);
         }
     }
@@ -166,6 +169,21 @@ impl Handler<Push> for Router {
     }
 }
 
+impl Handler<Withdraw> for Router {
+    type Result = ResponseFuture<Result<bool, PushRefused>>;
+
+    fn handle(&mut self, message: Withdraw, _: &mut Self::Context) -> Self::Result {
+        let attendant = self.rules.select(&message.uri).source == Some(SourceKind::Attendant);
+        let withdraw = self.withdraw.clone().filter(|_| attendant);
+        Box::pin(async move {
+            match withdraw {
+                Some(withdraw) => withdraw.send(message).await.unwrap_or(Err(PushRefused::ShuttingDown)),
+                None => Err(PushRefused::NotAttendant(message.uri)),
+            }
+        })
+    }
+}
+
 impl Handler<Drain> for Router {
     type Result = ();
 
@@ -173,6 +191,15 @@ impl Handler<Drain> for Router {
         for source in &self.sources {
             source.drain.do_send(message.clone());
         }
+    }
+}
+
+impl Handler<ObserveUccs> for Router {
+    type Result = MessageResult<ObserveUccs>;
+
+    fn handle(&mut self, _: ObserveUccs, _: &mut Self::Context) -> Self::Result {
+        let view = |interest: &Interest| UccView { agents: interest.agents.len(), ..interest.handle.view() };
+        MessageResult(self.uccs.values().map(view).collect())
     }
 }
 

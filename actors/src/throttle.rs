@@ -1,6 +1,7 @@
 //! The actor that metes out the right to be put on the wire.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, Recipient, SpawnHandle, Supervised};
@@ -8,15 +9,18 @@ use presence_core::{AgentUri, Throttle as Machine, Ticket};
 
 use crate::clock;
 use crate::messages::{CancelToken, Congested, Granted, Relieved, TakeToken, TokenSent};
+use crate::meters::Meters;
 use crate::supervise::Escalation;
 
 /// Grants tokens at the configured rate: the machine, and the agents that wait.
 pub(crate) struct Throttle {
     machine: Machine<(AgentUri, Ticket)>,
-    waiting: BTreeMap<(AgentUri, Ticket), Recipient<Granted>>,
+    /// Who waits, and since when.
+    waiting: BTreeMap<(AgentUri, Ticket), (Recipient<Granted>, Instant)>,
     granted: u64,
     /// What was said last: the rate is lowered.
     told_lowered: bool,
+    meters: Arc<Meters>,
     escalation: Escalation,
     timer: Option<(Instant, SpawnHandle)>,
 }
@@ -42,15 +46,16 @@ pub struct ThrottleView {
 pub(crate) struct ObserveThrottle;
 
 impl Throttle {
-    pub(crate) const fn new(machine: Machine<(AgentUri, Ticket)>, escalation: Escalation) -> Self {
-        Self { machine, waiting: BTreeMap::new(), granted: 0, told_lowered: false, escalation, timer: None }
+    pub(crate) const fn new(machine: Machine<(AgentUri, Ticket)>, meters: Arc<Meters>, escalation: Escalation) -> Self {
+        Self { machine, waiting: BTreeMap::new(), granted: 0, told_lowered: false, meters, escalation, timer: None }
     }
 
     fn drive(&mut self, ctx: &mut Context<Self>) {
         while let Some(key) = self.machine.poll_granted() {
             match self.waiting.remove(&key) {
-                Some(agent) if agent.connected() => {
+                Some((agent, since)) if agent.connected() => {
                     self.granted += 1;
+                    self.meters.waited_for_token(clock::now().saturating_duration_since(since));
                     agent.do_send(Granted { ticket: key.1 });
                 }
                 // Nobody is left who could use it.
@@ -120,8 +125,9 @@ impl Handler<TakeToken> for Throttle {
 
     fn handle(&mut self, message: TakeToken, ctx: &mut Self::Context) {
         let key = (message.uri, message.ticket);
-        self.waiting.insert(key.clone(), message.agent);
-        self.machine.request(clock::now(), key, message.class);
+        let now = clock::now();
+        self.waiting.insert(key.clone(), (message.agent, now));
+        self.machine.request(now, key, message.class);
         self.drive(ctx);
     }
 }
@@ -232,7 +238,8 @@ mod tests {
         let _counting = tracing::subscriber::set_default(lines.clone());
         system.block_on(async move {
             let (escalation, _) = Escalation::new();
-            let throttle = Throttle::new(Machine::new(NonZeroU32::MIN.saturating_add(14)), escalation).start();
+            let throttle =
+                Throttle::new(Machine::new(NonZeroU32::MIN.saturating_add(14)), Arc::default(), escalation).start();
             for _ in 0..3 {
                 throttle.send(Congested).await.expect("it lives");
                 tokio::time::advance(Duration::from_secs(1)).await;

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::messages::{CallEnded, CallStarted, Leave, PresenceEvent, Subscribe, Unsubscribe};
 use crate::router::Router;
+use crate::views::UccView;
 
 /// How many events wait for a slow UCC, one by one and in order, before it has lagged.
 pub const DEFAULT_OUTBOX: usize = 1024;
@@ -49,6 +50,8 @@ struct Outbox {
     /// True from the first event that found no room until the task has handed over the last one.
     busy: bool,
     waiting: Waiting,
+    /// How often the outbox was full.
+    lagged: u64,
 }
 
 enum Waiting {
@@ -68,6 +71,7 @@ impl Outbox {
                     collapsed.collapse(earlier);
                 }
                 self.waiting = collapsed;
+                self.lagged += 1;
             }
             Waiting::Collapsed { .. } => self.waiting.collapse(event),
         }
@@ -115,7 +119,8 @@ impl Waiting {
 
 impl UccHandle {
     pub(crate) fn new(id: UccId, name: &str, recipient: Recipient<PresenceEvent>, capacity: usize) -> Arc<Self> {
-        let outbox = Outbox { capacity: capacity.max(1), busy: false, waiting: Waiting::InOrder(VecDeque::new()) };
+        let outbox =
+            Outbox { capacity: capacity.max(1), busy: false, waiting: Waiting::InOrder(VecDeque::new()), lagged: 0 };
         Arc::new(Self {
             id,
             name: name.into(),
@@ -124,6 +129,17 @@ impl UccHandle {
             wake: Notify::new(),
             gone: AtomicBool::new(false),
         })
+    }
+
+    /// How it stands; of its agents and calls others know.
+    pub(crate) fn view(&self) -> UccView {
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = match &outbox.waiting {
+            Waiting::InOrder(queue) => queue.len(),
+            Waiting::Collapsed { last, .. } => last.len(),
+        };
+        let (id, name, lagged) = (self.id, Arc::clone(&self.name), outbox.lagged);
+        UccView { id, name, agents: 0, calls: 0, waiting, lagged }
     }
 
     pub(crate) const fn id(&self) -> UccId {
@@ -271,7 +287,7 @@ impl UccClient {
 
     /// Says that a call with a PSTN agent began. A call that is said twice counts once.
     pub fn call_started(&self, line: &AgentUri, call: &str) {
-        self.router.do_send(CallStarted { ucc: self.handle.id, line: line.clone(), call: call.into() });
+        self.router.do_send(CallStarted { ucc: Arc::clone(&self.handle), line: line.clone(), call: call.into() });
     }
 
     /// Says that a call with a PSTN agent ended.

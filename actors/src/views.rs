@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::Message;
 use presence_core::{AgentUri, EndpointKind, EndpointState, Failure, Presence, SourceKind, SubscriptionView};
 use presence_sip::{SubscriberStats, WireEvent};
 
 use crate::throttle::ThrottleView;
+use crate::ucc::UccId;
 
 /// One agent, with the whole why of its presence.
 #[derive(Clone, Debug, Message)]
@@ -23,11 +25,61 @@ pub struct AgentView {
     pub subscription: Option<SubscriptionView>,
     /// The UCCs that watch it.
     pub watchers: Vec<Arc<str>>,
+    /// Its actor kept dying of a bug: until then it is left alone, and what is shown is what was known before.
+    pub quarantined_until: Option<Instant>,
 }
 
 #[derive(Message)]
 #[rtype(result = "AgentView")]
 pub(crate) struct ObserveAgent;
+
+/// One agent of a source, if the source has it.
+#[derive(Clone, Message)]
+#[rtype(result = "Option<AgentView>")]
+pub(crate) struct FindAgent(pub(crate) AgentUri);
+
+/// A call of a UCC with a PSTN agent that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    /// The name of the UCC whose call it is.
+    pub ucc: Arc<str>,
+    /// The id that the UCC gave it.
+    pub call: Arc<str>,
+    /// The agent's line.
+    pub line: AgentUri,
+    /// When it began.
+    pub since: Instant,
+}
+
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "Vec<CallView>")]
+pub(crate) struct ObserveCalls;
+
+/// How many calls each UCC has; those that have none are not among them.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "BTreeMap<UccId, usize>")]
+pub(crate) struct CountCalls;
+
+/// One UCC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UccView {
+    /// Which: two UCCs may have the same name, and never the same number.
+    pub id: UccId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many agents it wants.
+    pub agents: usize,
+    /// How many of its calls are under way.
+    pub calls: usize,
+    /// How many events wait for it because its mailbox is full.
+    pub waiting: usize,
+    /// How often it was too slow and got present values instead of changes.
+    pub lagged: u64,
+}
+
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "Vec<UccView>")]
+pub(crate) struct ObserveUccs;
 
 /// One local endpoint.
 #[derive(Clone, Debug)]
@@ -38,10 +90,18 @@ pub struct EndpointView {
     pub uri: AgentUri,
     /// Its state, by UCMA's names.
     pub state: EndpointState,
+    /// True when it can serve agents.
+    pub up: bool,
     /// What it lost its pool by, the last time.
     pub last_failure: Option<Failure>,
     /// What it has sent and received.
     pub wire: SubscriberStats,
+    /// Bytes of SIP received since the start; where there is TLS, what it carried.
+    pub bytes_received: u64,
+    /// Bytes of SIP sent since the start.
+    pub bytes_sent: u64,
+    /// Connections made since the start, by us and by the pool. A UDP socket counts as one.
+    pub connections: u64,
     /// How often what it received was not as it should be: malformed, of no subscription of ours, out of order, unreadable.
     pub deviations: BTreeMap<WireEvent, u64>,
 }

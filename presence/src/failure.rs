@@ -45,6 +45,8 @@ pub struct Failure {
     pub by: EndedBy,
     /// The SIP status code or HTTP status, where one was received.
     pub code: Option<u16>,
+    /// Microsoft's number behind it (`ms-diagnostics`, `msDiagCode`), where one was received.
+    pub ms_diagnostics: Option<u32>,
     /// The peer asks not to be tried before this has passed.
     pub retry_after: Option<Duration>,
     /// What a person reads: the reason phrase, the ms-diagnostics, the reason of the termination.
@@ -55,19 +57,33 @@ impl Failure {
     /// A failure without an answer's code.
     #[must_use]
     pub fn new(kind: FailureKind, by: EndedBy, detail: impl Into<Arc<str>>) -> Self {
-        Self { kind, by, code: None, retry_after: None, detail: detail.into() }
+        Self { kind, by, code: None, ms_diagnostics: None, retry_after: None, detail: detail.into() }
     }
 
     /// A failure that an answer with this status code told of.
     #[must_use]
     pub fn answered(kind: FailureKind, code: u16, detail: impl Into<Arc<str>>) -> Self {
-        Self { kind, by: EndedBy::Peer, code: Some(code), retry_after: None, detail: detail.into() }
+        Self {
+            kind,
+            by: EndedBy::Peer,
+            code: Some(code),
+            ms_diagnostics: None,
+            retry_after: None,
+            detail: detail.into(),
+        }
     }
 
     /// The same with the wait that the peer asked for.
     #[must_use]
     pub const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// The same with Microsoft's number behind it.
+    #[must_use]
+    pub const fn with_ms_diagnostics(mut self, ms_diagnostics: Option<u32>) -> Self {
+        self.ms_diagnostics = ms_diagnostics;
         self
     }
 }

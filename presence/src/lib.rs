@@ -85,7 +85,7 @@ mod test_clock;
 mod throttle;
 pub use agent_uri::{AgentUri, AgentUriError, MAX_AGENT_URI_BYTES, Scheme};
 pub use availability::{Availability, AvailabilityName};
-pub use calls::Calls;
+pub use calls::{CallStart, Calls, MAX_CALLS_PER_UCC};
 pub use endpoint::{
     Again, EndpointDeadline, EndpointEffect, EndpointInput, EndpointLifecycle, EndpointPolicy, EndpointState,
     EndpointView, TransitionReason,

@@ -66,5 +66,7 @@ pub fn classify(status: u16, message: &Message) -> Failure {
         Some(found) => format!("{} (ms-diagnostics {})", found.reason.unwrap_or(phrase), found.id),
         None => phrase.to_owned(),
     };
-    Failure::answered(kind, status, detail).with_retry_after(message.retry_after())
+    Failure::answered(kind, status, detail)
+        .with_retry_after(message.retry_after())
+        .with_ms_diagnostics(diagnostics.map(|found| found.id))
 }

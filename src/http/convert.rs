@@ -116,7 +116,7 @@ impl From<&Failure> for model::FailureDetail {
             }
             .to_owned(),
             code: failure.code,
-            ms_diagnostics: None,
+            ms_diagnostics: failure.ms_diagnostics,
             detail: failure.detail.to_string(),
             retry_after: failure.retry_after.map(seconds),
         }
@@ -161,7 +161,11 @@ impl From<&AgentView> for model::Agent {
             uri: view.uri.as_str().to_owned(),
             presence: view.presence.as_ref().into(),
             sequence: view.sequence,
-            state: subscription.map_or(model::AgentState::Served, |subscription| subscription.state.into()),
+            state: match (view.quarantined_until, subscription) {
+                (Some(_), _) => model::AgentState::Quarantined,
+                (None, Some(subscription)) => subscription.state.into(),
+                (None, None) => model::AgentState::Served,
+            },
             endpoint: subscription.and_then(|subscription| subscription.via).map(Into::into),
             uccs: view.watchers.iter().map(|name| name.as_ref().to_owned()).collect(),
             failures: subscription.map_or(0, |subscription| subscription.failures),

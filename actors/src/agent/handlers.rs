@@ -110,6 +110,29 @@ impl Handler<FeedPushed> for Agent {
     }
 }
 
+/// A third party takes back what it said of the agent. True when something held.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "bool")]
+pub(crate) struct TakeBack;
+
+impl Handler<TakeBack> for Agent {
+    type Result = bool;
+
+    fn handle(&mut self, _: TakeBack, ctx: &mut Self::Context) -> Self::Result {
+        self.orders += 1;
+        let held = match &mut self.life {
+            Life::Pushed(machine) => {
+                let held = machine.poll_timeout().is_some();
+                machine.handle(clock::now(), PushedInput::Withdraw);
+                held
+            }
+            Life::Subscribed(_) | Life::Line(_) => false,
+        };
+        self.drive(ctx);
+        held
+    }
+}
+
 impl Handler<ObserveAgent> for Agent {
     type Result = MessageResult<ObserveAgent>;
 

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use presence_core::{
-    Line, LineInput, Presence, Pushed, Subscription, SubscriptionInput, SubscriptionMemory, SubscriptionView,
+    Line, LineInput, Presence, Pushed, PushedInput, Subscription, SubscriptionInput, SubscriptionMemory,
+    SubscriptionView,
 };
 
 /// How an agent's presence is learned.
@@ -87,6 +88,17 @@ pub(crate) enum Memory {
     Pushed(Pushed),
 }
 
+impl Memory {
+    /// What was last published, and the number of that change.
+    pub(crate) fn presence(&self) -> (Arc<Presence>, u64) {
+        match self {
+            Self::Subscribed(memory) => (Arc::clone(&memory.presence), memory.sequence),
+            Self::Line(machine) => (Arc::clone(machine.presence()), machine.sequence()),
+            Self::Pushed(machine) => (Arc::clone(machine.presence()), machine.sequence()),
+        }
+    }
+}
+
 /// What an agent begins its life with.
 pub(crate) struct Birth {
     /// Which actor of its parent it is; no other one ever had this number.
@@ -109,6 +121,19 @@ impl AgentMemory {
     /// True when the agent was given up and nobody has revived it.
     pub(crate) fn is_abandoned(&self) -> bool {
         matches!(self.recall(), Some(Memory::Subscribed(memory)) if memory.abandoned.is_some())
+    }
+
+    /// Takes back what was pushed, while no actor is there to do it; it is told when there is one again. True when something
+    /// held.
+    pub(crate) fn take_back(&self, now: Instant) -> bool {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Memory::Pushed(machine)) => {
+                let held = machine.poll_timeout().is_some();
+                machine.handle(now, PushedInput::Withdraw);
+                held
+            }
+            Some(Memory::Subscribed(_) | Memory::Line(_)) | None => false,
+        }
     }
 
     pub(super) fn keep(&self, memory: Memory) {

@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use actix::{Actor, Addr, AsyncContext, Context, Recipient, SpawnHandle};
-use presence_core::{AgentUri, EndpointKind, FailureKind, SourceEffect, SubscriptionEffect};
+use presence_core::{AgentUri, Change, EndpointKind, FailureKind, SourceEffect, SubscriptionEffect};
 
-pub(crate) use handlers::{FeedLine, FeedPushed};
+pub(crate) use handlers::{FeedLine, FeedPushed, TakeBack};
 pub(crate) use life::{AgentMemory, Birth, Life, Memory};
 
 use crate::clock;
 use crate::local_endpoint::LocalEndpoint;
 use crate::messages::{AgentIdle, CancelToken, ChildDown, SendSubscribe, SendUnsubscribe, TakeToken, TokenSent};
+use crate::occurrence::{Bulletin, Occurrence};
 use crate::throttle::Throttle;
 use crate::views::AgentView;
 use crate::watchers::Watchers;
@@ -25,6 +26,7 @@ pub(crate) struct AgentContext {
     pub(crate) endpoints: Mutex<Vec<(EndpointKind, Addr<LocalEndpoint>)>>,
     pub(crate) idle: Recipient<AgentIdle>,
     pub(crate) down: Recipient<ChildDown<AgentUri>>,
+    pub(crate) bulletin: Bulletin,
 }
 
 /// The actor of one agent URI.
@@ -75,13 +77,13 @@ impl Agent {
             }
             Life::Line(machine) => {
                 while let Some(SourceEffect::Publish(change)) = machine.poll_effect() {
-                    self.watchers.publish(&change);
+                    publish(&change, &mut self.watchers, &self.shared);
                 }
                 self.memory.keep(Memory::Line(machine.clone()));
             }
             Life::Pushed(machine) => {
                 while let Some(SourceEffect::Publish(change)) = machine.poll_effect() {
-                    self.watchers.publish(&change);
+                    publish(&change, &mut self.watchers, &self.shared);
                 }
                 self.memory.keep(Memory::Pushed(machine.clone()));
             }
@@ -124,8 +126,15 @@ impl Agent {
             sequence,
             subscription: self.life.subscription(),
             watchers: self.watchers.names(),
+            quarantined_until: None,
         }
     }
+}
+
+/// Tells observers and every watching UCC.
+fn publish(change: &Arc<Change>, watchers: &mut Watchers, shared: &AgentContext) {
+    shared.bulletin.changed(change);
+    watchers.publish(change);
 }
 
 /// Does what the machine asks for; true when an endpoint was told to put the agent on the wire.
@@ -158,21 +167,30 @@ fn perform(
             return shared
                 .with_endpoint(via, |endpoint| endpoint.do_send(SendUnsubscribe { uri: uri.clone(), attempt }));
         }
-        SubscriptionEffect::Publish(change) => watchers.publish(&change),
+        SubscriptionEffect::Publish(change) => publish(&change, watchers, shared),
         // The endpoint has told what is no agent's fault, once for all of its agents.
         SubscriptionEffect::Failed { failure, via, .. } if failure.kind == FailureKind::Endpoint => {
+            shared.bulletin.meters.count_failure(failure.kind);
             tracing::debug!(logger = "PresenceProvider", uri = %uri, via = %via, failure = %failure, "the subscription waits for its endpoint");
         }
         SubscriptionEffect::Failed { failure, via, failures, retry_in } => {
             let retry_in = retry_in.map(|delay| format!("{} s", delay.as_secs_f64()));
             tracing::warn!(logger = "PresenceProvider", uri = %uri, via = %via, failure = %failure, failures,
                 next_retry_in = retry_in.as_deref().unwrap_or("no delay"), "the subscription failed");
+            shared.bulletin.meters.count_failure(failure.kind);
+            shared.bulletin.tell(|| Occurrence::Failed { uri: uri.clone(), via, failure, failures, at: clock::now() });
         }
         SubscriptionEffect::Abandoned(failure) => {
             tracing::warn!(logger = "PresenceProvider", uri = %uri, failure = %failure,
                 "the agent is abandoned after too many failures; it is tried again when it is revived or the provider restarts");
+            shared.bulletin.meters.count_abandoned();
+            shared.bulletin.tell(|| Occurrence::Abandoned { uri: uri.clone(), failure, at: clock::now() });
         }
-        SubscriptionEffect::Revived => tracing::info!(logger = "PresenceProvider", uri = %uri, "the agent is revived"),
+        SubscriptionEffect::Revived => {
+            tracing::info!(logger = "PresenceProvider", uri = %uri, "the agent is revived");
+            shared.bulletin.meters.count_revived();
+            shared.bulletin.tell(|| Occurrence::Revived { uri: uri.clone(), at: clock::now() });
+        }
     }
     false
 }

@@ -158,8 +158,12 @@ impl Handler<ObserveEndpoint> for LocalEndpoint {
             kind: self.kind(),
             uri: self.setup.uri.clone(),
             state: self.lifecycle.state(),
+            up: self.lifecycle.is_up(),
             last_failure: self.last_failure.clone().or_else(|| self.lifecycle.view().last_failure),
             wire: self.dialect.stats(),
+            bytes_received: self.parent.traffic.received(),
+            bytes_sent: self.parent.traffic.sent(),
+            connections: self.parent.traffic.connections(),
             deviations: self.deviations.clone(),
         })
     }

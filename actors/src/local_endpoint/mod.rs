@@ -229,6 +229,7 @@ impl Actor for LocalEndpoint {
             settings.listen = self.setup.listen;
             settings.tls.clone_from(&self.setup.tls);
             settings.limits = self.setup.limits;
+            settings.traffic = Arc::clone(&self.parent.traffic);
             if matches!(self.setup.dialect, DialectSetup::Skype { .. }) {
                 // The answer to a list of 500 agents carries a document for each.
                 settings.limits.body = settings.limits.body.max(LARGEST_LIST);

@@ -7,7 +7,9 @@ use actix::{Addr, Recipient};
 use presence_core::EndpointKind;
 
 use crate::messages::{ChildDown, Congested, EndpointLost, EndpointPaused, EndpointUp, Relieved, TokenSent};
+use crate::occurrence::Bulletin;
 use crate::throttle::Throttle;
+use crate::transport::Traffic;
 
 /// What an endpoint tells its parent.
 pub(crate) struct Parent {
@@ -16,6 +18,9 @@ pub(crate) struct Parent {
     pub(crate) lost: Recipient<EndpointLost>,
     pub(crate) down: Recipient<ChildDown<EndpointKind>>,
     pub(crate) throttle: Option<Throttled>,
+    /// What has gone through its connections, also those of an actor of it that died.
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) bulletin: Bulletin,
 }
 
 /// What the throttle is told.

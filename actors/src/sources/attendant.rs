@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use actix::{Context, Handler};
+use actix::{Context, Handler, ResponseFuture};
 use presence_core::{AgentUri, Pushed, PushedInput, SourceKind};
 
 use super::{Serves, Source};
 use crate::agent::{Birth, FeedPushed, Life, Memory};
-use crate::messages::{Push, PushRefused};
+use crate::messages::{Push, PushRefused, Withdraw};
 
 /// How many agents are kept; pushes for agents that nobody watches count too.
 const MAX_PUSHED_AGENTS: usize = 100_000;
@@ -40,5 +40,17 @@ impl Handler<Push> for Source<Attendant> {
         let input = PushedInput::Push { status: message.status, time_to_live: message.time_to_live };
         self.children.push(&message.uri, FeedPushed(input));
         Ok(())
+    }
+}
+
+impl Handler<Withdraw> for Source<Attendant> {
+    type Result = ResponseFuture<Result<bool, PushRefused>>;
+
+    fn handle(&mut self, message: Withdraw, _: &mut Context<Self>) -> Self::Result {
+        if self.leaving {
+            return Box::pin(std::future::ready(Err(PushRefused::ShuttingDown)));
+        }
+        let held = self.children.withdraw(&message.uri);
+        Box::pin(async move { Ok(held.await) })
     }
 }

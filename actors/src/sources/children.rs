@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::{Actor, Addr};
-use presence_core::{AgentUri, RestartBudget, SourceKind};
+use actix::{Actor, Addr, ResponseFuture};
+use presence_core::{AgentUri, Presence, RestartBudget, SourceKind};
 
-use crate::agent::{Agent, AgentContext, AgentMemory, Birth, FeedPushed, Life};
+use crate::agent::{Agent, AgentContext, AgentMemory, Birth, FeedPushed, Life, TakeBack};
+use crate::clock;
 use crate::messages::{AgentIdle, ChildDown, LetGo, PresenceEvent, Stop, Unwatch, Watch};
 use crate::supervise::{AGENT_RESTARTS, AGENT_WINDOW, QUARANTINE};
+use crate::views::AgentView;
 use crate::watchers::Watchers;
 
 /// One agent, as its parent keeps it: all that must survive the agent's actor.
@@ -93,6 +95,19 @@ impl Children {
         }
     }
 
+    /// Takes back what was pushed. True when something held.
+    pub(crate) fn withdraw(&mut self, uri: &AgentUri) -> ResponseFuture<bool> {
+        let Some(child) = self.children.get_mut(uri) else { return Box::pin(std::future::ready(false)) };
+        match &child.address {
+            Some(agent) => {
+                child.orders += 1;
+                let held = agent.send(TakeBack);
+                Box::pin(async move { held.await.unwrap_or(false) })
+            }
+            None => Box::pin(std::future::ready(child.memory.take_back(clock::now()))),
+        }
+    }
+
     /// Lets an agent go that nobody wants, unless somebody has come to want it since it said so.
     pub(crate) fn idle(&mut self, message: &AgentIdle) {
         let Some(child) = self.children.get(&message.uri) else { return };
@@ -118,6 +133,7 @@ impl Children {
             return;
         }
         self.restarts += 1;
+        shared.bulletin.meters.count_restart();
         let budget = child.budget.get_or_insert_with(|| Box::new(RestartBudget::new(AGENT_RESTARTS, AGENT_WINDOW)));
         if budget.allow(now) {
             tracing::error!(logger = %self.kind, uri = %message.child, "the agent's actor died of a bug; it is created again");
@@ -134,6 +150,27 @@ impl Children {
     /// The end of the first quarantine, for the source's timer.
     pub(crate) fn next_release(&self) -> Option<Instant> {
         self.quarantine.first().map(|(at, _)| *at)
+    }
+
+    /// The agents in quarantine, as they were when their actors died.
+    pub(crate) fn quarantined(&self) -> Vec<AgentView> {
+        let view = |(until, uri): &(Instant, AgentUri)| {
+            let child = self.children.get(uri).filter(|child| child.address.is_none())?;
+            let memory = child.memory.recall();
+            let (presence, sequence) = match &memory {
+                Some(memory) => memory.presence(),
+                None => (Arc::new(Presence::unknown(clock::now(), self.kind)), 0),
+            };
+            Some(AgentView {
+                uri: uri.clone(),
+                presence,
+                sequence,
+                subscription: None,
+                watchers: child.watchers.names(),
+                quarantined_until: Some(*until),
+            })
+        };
+        self.quarantine.iter().filter_map(view).collect()
     }
 
     /// The next agent whose quarantine is over.

@@ -19,11 +19,12 @@ pub(crate) use ucma::{PanicEndpoint, Ucma};
 use crate::agent::{AgentContext, Birth, Life};
 use crate::clock;
 use crate::messages::{AgentIdle, ChildDown, Done, Drain, Leave, PanicNow, PresenceEvent, Unwatch, Watch};
+use crate::occurrence::Bulletin;
 use crate::router::SourceHandle;
 use crate::supervise::Escalation;
 use crate::throttle::Throttle;
 use crate::ucc::UccId;
-use crate::views::{ObserveAgent, ObserveSource, SourceView};
+use crate::views::{AgentView, FindAgent, ObserveAgent, ObserveSource, SourceView};
 
 /// What makes one source different from another.
 pub(crate) trait Serves: Unpin + Sized + 'static {
@@ -71,13 +72,19 @@ pub(crate) struct Source<S: Serves> {
 
 impl<S: Serves> Source<S> {
     /// Starts the actor of a source.
-    pub(crate) fn launch(serves: S, throttle: Option<Addr<Throttle>>, escalation: Escalation) -> Addr<Self> {
+    pub(crate) fn launch(
+        serves: S,
+        throttle: Option<Addr<Throttle>>,
+        bulletin: Bulletin,
+        escalation: Escalation,
+    ) -> Addr<Self> {
         Supervisor::start(move |ctx: &mut Context<Self>| {
             let shared = AgentContext {
                 throttle,
                 endpoints: Mutex::new(Vec::new()),
                 idle: ctx.address().recipient(),
                 down: ctx.address().recipient(),
+                bulletin,
             };
             Self {
                 serves,
@@ -100,6 +107,7 @@ impl<S: Serves> Source<S> {
             leave: address.clone().recipient(),
             drain: address.clone().recipient(),
             observe: address.clone().recipient(),
+            find: address.clone().recipient(),
             drill: address.clone().recipient(),
         }
     }
@@ -229,6 +237,7 @@ impl<S: Serves> Handler<ObserveSource> for Source<S> {
 
     fn handle(&mut self, _: ObserveSource, _: &mut Self::Context) -> Self::Result {
         let addresses: Vec<_> = self.children.addresses().cloned().collect();
+        let quarantined = self.children.quarantined();
         let (endpoints, restarts) = (self.serves.observe(), self.children.restarts());
         Box::pin(async move {
             let mut agents = Vec::with_capacity(addresses.len());
@@ -237,8 +246,26 @@ impl<S: Serves> Handler<ObserveSource> for Source<S> {
                     agents.push(view);
                 }
             }
+            agents.extend(quarantined);
             SourceView { kind: S::KIND, agents, endpoints: endpoints.await, restarts }
         })
+    }
+}
+
+impl<S: Serves> Handler<FindAgent> for Source<S> {
+    type Result = ResponseFuture<Option<AgentView>>;
+
+    fn handle(&mut self, message: FindAgent, _: &mut Self::Context) -> Self::Result {
+        match self.children.get(&message.0) {
+            Some(agent) => {
+                let view = agent.send(ObserveAgent);
+                Box::pin(async move { view.await.ok() })
+            }
+            None => {
+                let quarantined = self.children.quarantined().into_iter().find(|view| view.uri == message.0);
+                Box::pin(std::future::ready(quarantined))
+            }
+        }
     }
 }
 

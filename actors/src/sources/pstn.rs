@@ -1,19 +1,25 @@
 //! PstnPresenceSource: an agent on a telephone line is busy while one of our UCCs is in a call with it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
-use actix::{Context, Handler};
-use presence_core::{AgentUri, Calls, Line, LineInput, SourceKind};
+use actix::{Context, Handler, MessageResult};
+use presence_core::{AgentUri, CallStart, Calls, Line, LineInput, MAX_CALLS_PER_UCC, SourceKind};
 
 use super::{Serves, Source};
 use crate::agent::{Birth, FeedLine, Life, Memory};
+use crate::clock;
 use crate::messages::{CallEnded, CallStarted};
 use crate::ucc::UccId;
+use crate::views::{CallView, CountCalls, ObserveCalls};
 
 /// The calls of all UCCs, counted per line.
 #[derive(Default)]
 pub(crate) struct Pstn {
-    calls: Calls,
+    calls: Calls<UccId>,
+    /// What the UCCs that have had calls are named.
+    names: BTreeMap<UccId, Arc<str>>,
 }
 
 impl Serves for Pstn {
@@ -29,15 +35,11 @@ impl Serves for Pstn {
     }
 
     fn left(source: &mut Source<Self>, ucc: UccId) {
-        for line in source.serves.calls.release(&name(ucc)) {
+        source.serves.names.remove(&ucc);
+        for line in source.serves.calls.release(&ucc) {
             source.tell(&line);
         }
     }
-}
-
-/// Whose call it is; two UCCs may have the same name, and never the same number.
-fn name(ucc: UccId) -> String {
-    ucc.0.to_string()
 }
 
 impl Source<Pstn> {
@@ -53,8 +55,16 @@ impl Handler<CallStarted> for Source<Pstn> {
     type Result = ();
 
     fn handle(&mut self, message: CallStarted, _: &mut Context<Self>) {
-        self.serves.calls.start(&name(message.ucc), &message.line, &message.call);
-        self.tell(&message.line);
+        let CallStarted { ucc, line, call } = message;
+        match self.serves.calls.start(clock::now(), ucc.id(), &line, &call) {
+            CallStart::New => {
+                self.serves.names.entry(ucc.id()).or_insert_with(|| Arc::clone(ucc.name()));
+                self.tell(&line);
+            }
+            CallStart::Known => {}
+            CallStart::TooMany => tracing::warn!(logger = %ucc.name(), uri = %line, call = %call,
+                "the UCC has {MAX_CALLS_PER_UCC} calls under way already; this one does not count: does it tell the ends of its calls?"),
+        }
     }
 }
 
@@ -62,7 +72,28 @@ impl Handler<CallEnded> for Source<Pstn> {
     type Result = ();
 
     fn handle(&mut self, message: CallEnded, _: &mut Context<Self>) {
-        self.serves.calls.end(&name(message.ucc), &message.line, &message.call);
+        self.serves.calls.end(message.ucc, &message.line, &message.call);
         self.tell(&message.line);
+    }
+}
+
+impl Handler<ObserveCalls> for Source<Pstn> {
+    type Result = MessageResult<ObserveCalls>;
+
+    fn handle(&mut self, _: ObserveCalls, _: &mut Context<Self>) -> Self::Result {
+        let Pstn { calls, names } = &self.serves;
+        let view = |(ucc, call, line, since): (&UccId, &Arc<str>, &AgentUri, Instant)| {
+            let ucc = names.get(ucc).map(Arc::clone)?;
+            Some(CallView { ucc, call: Arc::clone(call), line: line.clone(), since })
+        };
+        MessageResult(calls.iter().filter_map(view).collect())
+    }
+}
+
+impl Handler<CountCalls> for Source<Pstn> {
+    type Result = MessageResult<CountCalls>;
+
+    fn handle(&mut self, _: CountCalls, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.serves.calls.per_ucc().map(|(ucc, count)| (*ucc, count)).collect())
     }
 }

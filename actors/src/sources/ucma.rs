@@ -19,6 +19,7 @@ use crate::local_endpoint::{Depart, LocalEndpoint, Parent, Throttled};
 use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, Feed, PanicNow, Revive};
 use crate::setup::EndpointSetup;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
+use crate::transport::Traffic;
 use crate::views::{EndpointView, ObserveEndpoint};
 
 /// How far the numbers of two agents of the same URI are apart when they follow each other at once.
@@ -33,6 +34,7 @@ struct EndpointChild {
     setup: EndpointSetup,
     address: Option<Addr<LocalEndpoint>>,
     incarnation: u32,
+    traffic: Arc<Traffic>,
     budget: RestartBudget,
 }
 
@@ -60,6 +62,7 @@ impl Ucma {
                 setup,
                 address: None,
                 incarnation: 0,
+                traffic: Arc::default(),
                 budget: RestartBudget::new(ENDPOINT_RESTARTS, ENDPOINT_WINDOW),
             })
             .collect();
@@ -171,6 +174,8 @@ impl Source<Ucma> {
                 .throttle
                 .clone()
                 .map(|throttle| Throttled::of(throttle, Arc::clone(&self.serves.was_congested))),
+            traffic: Arc::clone(&endpoint.traffic),
+            bulletin: self.shared.bulletin.clone(),
         };
         let address =
             LocalEndpoint::launch(endpoint.setup.clone(), self.serves.gather.clone(), endpoint.incarnation, parent);
@@ -264,6 +269,7 @@ impl Handler<ChildDown<EndpointKind>> for Source<Ucma> {
         if endpoint.budget.allow(clock::now()) {
             tracing::error!(logger = "PresenceProvider", "the {} died of a bug; it is created again", message.child);
             self.children.count_restart();
+            self.shared.bulletin.meters.count_restart();
             self.lost(message.child);
             self.start_endpoint(index, ctx);
         } else {

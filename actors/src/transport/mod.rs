@@ -22,6 +22,7 @@ mod settings;
 mod stream;
 mod tls;
 mod tls_words;
+mod traffic;
 mod udp;
 mod verifier;
 
@@ -45,6 +46,7 @@ pub use discovery::{DiscoveryError, Resolver, ServiceRecord};
 pub use memory::{MemoryNetwork, MemoryPool};
 pub use settings::{ConnectionLimits, Server, TransportSettings};
 pub use tls::{TlsError, TlsFiles, TlsIdentity};
+pub use traffic::Traffic;
 
 /// What happened on the network; facts, in the order in which they happened on their connection.
 #[derive(actix::Message, Debug)]

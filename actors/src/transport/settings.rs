@@ -1,11 +1,13 @@
 //! What a transport is told when it starts, and how much a peer may cost us.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use presence_sip::{Limits, TransportKind};
 
 use super::tls::TlsIdentity;
+use super::traffic::Traffic;
 
 /// One server of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct TransportSettings {
     pub limits: Limits,
     /// Numbers and times of connections.
     pub connections: ConnectionLimits,
+    /// Where what goes through the connections is counted.
+    pub traffic: Arc<Traffic>,
 }
 
 impl TransportSettings {
@@ -44,6 +48,7 @@ impl TransportSettings {
             tls: None,
             limits: Limits::default(),
             connections: ConnectionLimits::default(),
+            traffic: Arc::default(),
         }
     }
 }

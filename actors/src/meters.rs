@@ -1,0 +1,236 @@
+//! What is counted for a monitoring system: atomics that anyone may add to, read as a whole now and then.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use presence_core::{EndpointKind, EndpointState, FailureKind};
+
+/// The upper bounds of the buckets of the delivery latency, in seconds.
+const DELIVERY: &[f64] = &[0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+/// The upper bounds of the buckets of the wait for a token, in seconds.
+const TOKEN_WAIT: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0];
+
+/// In the order of their places in [`Meters`].
+const FAILURES: [FailureKind; 6] = [
+    FailureKind::Transient,
+    FailureKind::NotFound,
+    FailureKind::Forbidden,
+    FailureKind::Dialog,
+    FailureKind::Invariant,
+    FailureKind::Endpoint,
+];
+
+/// In the order of their places in [`Meters`].
+const STATES: [EndpointState; 7] = [
+    EndpointState::Idle,
+    EndpointState::Establishing,
+    EndpointState::Established,
+    EndpointState::Reestablishing,
+    EndpointState::Draining,
+    EndpointState::Terminating,
+    EndpointState::Terminated,
+];
+
+/// How a SUBSCRIBE of an agent, new or a refresh, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SubscribeResult {
+    /// The pool took it.
+    Accepted,
+    /// The pool answered that it does not.
+    Refused,
+    /// No answer came, or the connection went away before.
+    Unanswered,
+    /// It never reached the wire.
+    Unsent,
+}
+
+const RESULTS: [&str; 4] = ["accepted", "refused", "unanswered", "unsent"];
+
+/// Counters since the start of the provider. Adding costs one or two atomic additions and no lock.
+#[derive(Debug)]
+pub struct Meters {
+    changes: AtomicU64,
+    failures: [AtomicU64; FAILURES.len()],
+    abandoned: AtomicU64,
+    revived: AtomicU64,
+    subscribes: [AtomicU64; RESULTS.len()],
+    transitions: [[AtomicU64; STATES.len()]; EndpointKind::ALL.len()],
+    token_wait: Histogram,
+    delivery: Histogram,
+    restarts: AtomicU64,
+}
+
+/// What the [`Meters`] show at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeterReadings {
+    /// Changes of presence of all agents.
+    pub changes: u64,
+    /// Subscriptions that failed or ended, by whose fault; every kind is there.
+    pub failures: BTreeMap<FailureKind, u64>,
+    /// Agents that were given up, each time.
+    pub abandoned: u64,
+    /// Agents that an operator had tried again, each time.
+    pub revived: u64,
+    /// SUBSCRIBEs of agents, new ones and refreshes, by how they ended: `accepted`, `refused`, `unanswered`, or `unsent`
+    /// (it never reached the wire).
+    pub subscribes: BTreeMap<&'static str, u64>,
+    /// How often each endpoint came into each state; every pair is there.
+    pub transitions: BTreeMap<(EndpointKind, EndpointState), u64>,
+    /// How long agents waited for the right to be put on the wire.
+    pub token_wait: HistogramReading,
+    /// How long it took from a change to its delivery, as the UCCs tell it by [`Meters::delivered`].
+    pub delivery: HistogramReading,
+    /// Actors that died of a bug, each time: agents and endpoints.
+    pub restarts: u64,
+}
+
+/// What a histogram shows at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistogramReading {
+    /// The upper bounds of the buckets in seconds, each included in its bucket.
+    pub bounds: &'static [f64],
+    /// How many there are in each bucket, not added up; one more than bounds, for what is above all of them.
+    pub counts: Vec<u64>,
+    /// All of them together, in seconds.
+    pub sum: f64,
+}
+
+impl HistogramReading {
+    /// How many were observed.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self {
+            changes: AtomicU64::new(0),
+            failures: Default::default(),
+            abandoned: AtomicU64::new(0),
+            revived: AtomicU64::new(0),
+            subscribes: Default::default(),
+            transitions: Default::default(),
+            token_wait: Histogram::new(TOKEN_WAIT),
+            delivery: Histogram::new(DELIVERY),
+            restarts: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Meters {
+    /// A change was delivered to a UCC so long after it was published.
+    pub fn delivered(&self, took: Duration) {
+        self.delivery.record(took);
+    }
+
+    /// Everything, now.
+    #[must_use]
+    pub fn read(&self) -> MeterReadings {
+        let transitions = EndpointKind::ALL.into_iter().zip(&self.transitions).flat_map(|(kind, counts)| {
+            STATES.into_iter().zip(counts).map(move |(state, count)| ((kind, state), load(count)))
+        });
+        MeterReadings {
+            changes: load(&self.changes),
+            failures: FAILURES.into_iter().zip(self.failures.iter().map(load)).collect(),
+            abandoned: load(&self.abandoned),
+            revived: load(&self.revived),
+            subscribes: RESULTS.into_iter().zip(self.subscribes.iter().map(load)).collect(),
+            transitions: transitions.collect(),
+            token_wait: self.token_wait.read(),
+            delivery: self.delivery.read(),
+            restarts: load(&self.restarts),
+        }
+    }
+
+    pub(crate) fn count_change(&self) {
+        add(&self.changes);
+    }
+
+    pub(crate) fn count_failure(&self, kind: FailureKind) {
+        add_at(&FAILURES, &kind, &self.failures);
+    }
+
+    pub(crate) fn count_abandoned(&self) {
+        add(&self.abandoned);
+    }
+
+    pub(crate) fn count_revived(&self) {
+        add(&self.revived);
+    }
+
+    pub(crate) fn count_subscribe(&self, result: SubscribeResult) {
+        let [accepted, refused, unanswered, unsent] = &self.subscribes;
+        add(match result {
+            SubscribeResult::Accepted => accepted,
+            SubscribeResult::Refused => refused,
+            SubscribeResult::Unanswered => unanswered,
+            SubscribeResult::Unsent => unsent,
+        });
+    }
+
+    pub(crate) fn count_transition(&self, kind: EndpointKind, to: EndpointState) {
+        let [application, user] = &self.transitions;
+        let counts = match kind {
+            EndpointKind::Application => application,
+            EndpointKind::User => user,
+        };
+        add_at(&STATES, &to, counts);
+    }
+
+    pub(crate) fn waited_for_token(&self, waited: Duration) {
+        self.token_wait.record(waited);
+    }
+
+    pub(crate) fn count_restart(&self) {
+        add(&self.restarts);
+    }
+}
+
+/// Durations, by size.
+#[derive(Debug)]
+struct Histogram {
+    bounds: &'static [f64],
+    counts: Box<[AtomicU64]>,
+    nanoseconds: AtomicU64,
+}
+
+impl Histogram {
+    fn new(bounds: &'static [f64]) -> Self {
+        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        Self { bounds, counts, nanoseconds: AtomicU64::new(0) }
+    }
+
+    fn record(&self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let bucket = self.bounds.partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.counts.get(bucket) {
+            add(count);
+        }
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> HistogramReading {
+        let sum = Duration::from_nanos(load(&self.nanoseconds)).as_secs_f64();
+        HistogramReading { bounds: self.bounds, counts: self.counts.iter().map(load).collect(), sum }
+    }
+}
+
+fn load(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
+}
+
+fn add(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Adds where `what` has its place.
+fn add_at<T: PartialEq>(places: &[T], what: &T, counts: &[AtomicU64]) {
+    let place = places.iter().position(|place| place == what);
+    if let Some(count) = place.and_then(|place| counts.get(place)) {
+        add(count);
+    }
+}

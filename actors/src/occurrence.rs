@@ -1,0 +1,97 @@
+//! What happens, as people and observers are told it: every change, every transition of an endpoint, every failure.
+//!
+//! UCCs hear of their agents by [`crate::PresenceEvent`]; this is for whoever watches the whole. Nobody waits for an
+//! observer: who reads too slowly misses what is oldest, and is told how much.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use presence_core::{AgentUri, Change, EndpointKind, EndpointState, Failure};
+use tokio::sync::broadcast;
+
+use crate::meters::Meters;
+
+/// How many occurrences an observer may be behind before it misses the oldest.
+const KEPT: usize = 4096;
+
+/// Something that happened, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Occurrence {
+    /// The presence of an agent changed, whether a UCC watches it or not.
+    Changed(Arc<Change>),
+    /// A local endpoint went from one state to another, or can or cannot serve any more in the same state.
+    Endpoint {
+        /// Which.
+        kind: EndpointKind,
+        /// Before.
+        from: EndpointState,
+        /// After; the same as `from` when only `up` has changed.
+        to: EndpointState,
+        /// True when it can serve agents now.
+        up: bool,
+        /// What it lost its pool by, the last time.
+        failure: Option<Failure>,
+        /// When.
+        at: Instant,
+    },
+    /// The subscription of an agent failed, and not by its endpoint's fault.
+    Failed {
+        /// The agent.
+        uri: AgentUri,
+        /// Through this endpoint.
+        via: EndpointKind,
+        /// How.
+        failure: Failure,
+        /// Consecutive failures of the agent that count so far.
+        failures: u32,
+        /// When.
+        at: Instant,
+    },
+    /// An agent was given up after too many failures.
+    Abandoned {
+        /// The agent.
+        uri: AgentUri,
+        /// The last failure.
+        failure: Failure,
+        /// When.
+        at: Instant,
+    },
+    /// An operator had an agent tried again.
+    Revived {
+        /// The agent.
+        uri: AgentUri,
+        /// When.
+        at: Instant,
+    },
+}
+
+/// Where what happens is told and counted; all actors of one provider share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Bulletin {
+    occurrences: broadcast::Sender<Occurrence>,
+    pub(crate) meters: Arc<Meters>,
+}
+
+impl Bulletin {
+    pub(crate) fn new() -> Self {
+        Self { occurrences: broadcast::Sender::new(KEPT), meters: Arc::default() }
+    }
+
+    /// What happens from now on.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Occurrence> {
+        self.occurrences.subscribe()
+    }
+
+    /// Tells what happened; it is not even made when nobody listens.
+    pub(crate) fn tell(&self, occurrence: impl FnOnce() -> Occurrence) {
+        if self.occurrences.receiver_count() > 0 {
+            let _the_last_listener_has_just_left = self.occurrences.send(occurrence());
+        }
+    }
+
+    /// The presence of an agent changed.
+    pub(crate) fn changed(&self, change: &Arc<Change>) {
+        self.meters.count_change();
+        self.tell(|| Occurrence::Changed(Arc::clone(change)));
+    }
+}
