@@ -13,7 +13,10 @@ mod calls;
 pub mod convert;
 mod dashboard;
 mod events;
+#[allow(dead_code, reason = "its users follow")]
+mod feed;
 mod health;
+mod limits;
 mod metrics;
 pub mod model;
 mod observatory;
@@ -32,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Caller, Scope};
 pub use attendant::Pushers;
+pub use limits::{Admission, StreamPermit};
 pub use metrics::HttpMeters;
 pub use observatory::Observatory;
 pub use openapi::description;
@@ -55,6 +59,8 @@ pub struct Api {
     pub uccs: RemoteUccs,
     /// Who pushed what.
     pub pushers: Pushers,
+    /// Lets event streams in.
+    pub admission: Admission,
     /// What the API counts about itself.
     pub meters: Arc<HttpMeters>,
     /// When the process began.
@@ -71,6 +77,7 @@ impl Api {
             observatory: Observatory::start(provider.clone()),
             uccs: RemoteUccs::start(provider.clone(), &settings),
             pushers: Pushers::new(provider.clone()),
+            admission: Admission::default(),
             meters: Arc::default(),
             started: presence_actors::now(),
             closing: CancellationToken::new(),
