@@ -72,6 +72,13 @@ impl PresenceEvent {
 
 // --- UCC to router, router to source, source to agent -----------------------------------------------------------
 
+/// There is a UCC from now on.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Join {
+    pub(crate) ucc: Arc<UccHandle>,
+}
+
 /// A UCC wants an agent.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use presence_core::{EndpointKind, EndpointState, FailureKind};
+use presence_core::{EndedBy, EndpointKind, EndpointState, Failure, FailureKind};
 
 /// The upper bounds of the buckets of the delivery latency, in seconds.
 const DELIVERY: &[f64] = &[0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
@@ -43,6 +43,17 @@ pub(crate) enum SubscribeResult {
     Unanswered,
     /// It never reached the wire.
     Unsent,
+}
+
+impl SubscribeResult {
+    /// How it ended that failed like this.
+    pub(crate) const fn of(failure: &Failure) -> Self {
+        match (failure.code, failure.by) {
+            (Some(_), _) | (None, EndedBy::Peer) => Self::Refused,
+            (None, EndedBy::Network) => Self::Unanswered,
+            (None, EndedBy::Us) => Self::Unsent,
+        }
+    }
 }
 
 const RESULTS: [&str; 4] = ["accepted", "refused", "unanswered", "unsent"];

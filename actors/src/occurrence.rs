@@ -19,17 +19,17 @@ const KEPT: usize = 4096;
 pub enum Occurrence {
     /// The presence of an agent changed, whether a UCC watches it or not.
     Changed(Arc<Change>),
-    /// A local endpoint went from one state to another, or can or cannot serve any more in the same state.
+    /// A local endpoint went from one state to another.
     Endpoint {
         /// Which.
         kind: EndpointKind,
         /// Before.
         from: EndpointState,
-        /// After; the same as `from` when only `up` has changed.
+        /// After.
         to: EndpointState,
         /// True when it can serve agents now.
         up: bool,
-        /// What it lost its pool by, the last time.
+        /// Why it is not up, when that is not by our own will.
         failure: Option<Failure>,
         /// When.
         at: Instant,

@@ -12,7 +12,7 @@ use presence_core::{
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::messages::{Drain, PresenceEvent, Push, PushRefused, Revive, Withdraw};
+use crate::messages::{Drain, Join, PresenceEvent, Push, PushRefused, Revive, Withdraw};
 use crate::meters::Meters;
 use crate::occurrence::{Bulletin, Occurrence};
 use crate::router::{CountUccs, Router, SourceHandle};
@@ -100,6 +100,7 @@ impl Provider {
     pub fn client(&self, name: &str, events: Recipient<PresenceEvent>) -> UccClient {
         let id = UccId(self.uccs.fetch_add(1, Ordering::Relaxed));
         let handle = UccHandle::new(id, name, events, self.outbox);
+        self.router.do_send(Join { ucc: Arc::clone(&handle) });
         actix_rt::spawn(Arc::clone(&handle).deliver(self.router.clone()));
         UccClient::new(handle, self.router.clone())
     }

@@ -7,8 +7,8 @@ use actix::{Actor, Context, Handler, MessageResult, Recipient, ResponseFuture, S
 use presence_core::{AgentUri, Considered, Selection, SourceKind, SourceRules, Verdict};
 
 use crate::messages::{
-    CallEnded, CallStarted, Drain, Leave, PresenceEvent, Push, PushRefused, Subscribe, Unsubscribe, Unwatch, Watch,
-    Withdraw,
+    CallEnded, CallStarted, Drain, Join, Leave, PresenceEvent, Push, PushRefused, Subscribe, Unsubscribe, Unwatch,
+    Watch, Withdraw,
 };
 use crate::sources::PanicAgent;
 use crate::supervise::Escalation;
@@ -77,6 +77,14 @@ impl Actor for Router {
 
 impl Supervised for Router {}
 
+impl Handler<Join> for Router {
+    type Result = ();
+
+    fn handle(&mut self, message: Join, _: &mut Self::Context) {
+        self.uccs.insert(message.ucc.id(), Interest { handle: message.ucc, agents: BTreeSet::new() });
+    }
+}
+
 impl Handler<Subscribe> for Router {
     type Result = ();
 
@@ -89,11 +97,9 @@ impl Handler<Subscribe> for Router {
             Some(source) => {
                 log_source(&ucc, &uri, source.kind);
                 source.watch.do_send(Watch { ucc: Arc::clone(&ucc), uri: uri.clone() });
-                self.uccs
-                    .entry(ucc.id())
-                    .or_insert_with(|| Interest { handle: ucc, agents: BTreeSet::new() })
-                    .agents
-                    .insert(uri);
+                if let Some(interest) = self.uccs.get_mut(&ucc.id()) {
+                    interest.agents.insert(uri);
+                }
             }
             None => {
                 let why = reasons(&self.rules.select(&uri));

@@ -7,6 +7,7 @@ use presence_sip::FlowId;
 use super::{Departure, LocalEndpoint, Member};
 use crate::clock;
 use crate::messages::{Drain, Feed, PanicNow, SendSubscribe, SendUnsubscribe};
+use crate::meters::SubscribeResult;
 use crate::setup::DialectSetup;
 use crate::transport::{DiscoveryError, Server, TransportEvent};
 use crate::views::{EndpointView, ObserveEndpoint};
@@ -84,6 +85,7 @@ impl Handler<SendSubscribe> for LocalEndpoint {
             // The endpoint was lost while the order was on its way: nothing may be sent, and it is not the agent's failure.
             let failure = Failure::new(FailureKind::Endpoint, EndedBy::Us, "the endpoint is not up");
             agent.do_send(Feed(SubscriptionInput::Failed { attempt, failure }));
+            self.parent.bulletin.meters.count_subscribe(SubscribeResult::Unsent);
             self.token_sent();
             return;
         }
@@ -92,7 +94,7 @@ impl Handler<SendSubscribe> for LocalEndpoint {
         } else {
             self.dialect.subscribe(clock::now(), &uri, attempt);
         }
-        self.members.insert(uri, Member { agent, attempt });
+        self.members.insert(uri, Member { agent, attempt, awaited: true });
         self.drive(ctx);
         self.token_sent();
     }

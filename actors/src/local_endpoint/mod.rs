@@ -23,6 +23,8 @@ use presence_sip::{Dialect, Gather, WireEvent};
 
 use crate::clock;
 use crate::messages::{ChildDown, Done, EndpointLost, EndpointPaused, EndpointUp, Feed};
+use crate::meters::SubscribeResult;
+use crate::occurrence::Occurrence;
 use crate::setup::{DialectSetup, EndpointSetup, Pool};
 use crate::transport::{Transport, TransportSettings};
 
@@ -49,6 +51,8 @@ enum Departure {
 struct Member {
     agent: Recipient<Feed>,
     attempt: Attempt,
+    /// What was sent for it last has had no answer yet.
+    awaited: bool,
 }
 
 /// The actor of one local endpoint.
@@ -136,6 +140,15 @@ impl LocalEndpoint {
         }
     }
 
+    /// What was sent for an agent has come to an end.
+    fn count_result(&mut self, uri: &AgentUri, attempt: Attempt, result: SubscribeResult) {
+        if let Some(member) = self.members.get_mut(uri).filter(|member| member.attempt == attempt)
+            && std::mem::take(&mut member.awaited)
+        {
+            self.parent.bulletin.meters.count_subscribe(result);
+        }
+    }
+
     /// The token of an order of an agent is used up.
     fn token_sent(&self) {
         self.parent.throttle.iter().for_each(Throttled::sent);
@@ -166,6 +179,24 @@ impl LocalEndpoint {
                 endpoint.lifecycle.handle_timeout(now);
                 endpoint.drive(ctx);
             })
+        });
+    }
+
+    /// Tells observers of a transition.
+    fn tell_transition(&self, from: EndpointState, to: EndpointState) {
+        let (kind, bulletin) = (self.kind(), &self.parent.bulletin);
+        bulletin.meters.count_transition(kind, to);
+        bulletin.tell(|| {
+            let failure = match to {
+                EndpointState::Establishing | EndpointState::Reestablishing => self.lifecycle.view().last_failure,
+                EndpointState::Terminated if !self.lifecycle.is_over() => self.lifecycle.view().last_failure,
+                // It is well, or we are the ones who end it.
+                EndpointState::Idle | EndpointState::Established => None,
+                EndpointState::Draining | EndpointState::Terminating | EndpointState::Terminated => None,
+            };
+            // The endpoint is up exactly in this state.
+            let up = to == EndpointState::Established;
+            Occurrence::Endpoint { kind, from, to, up, failure, at: clock::now() }
         });
     }
 
@@ -206,11 +237,14 @@ impl LocalEndpoint {
             EndpointEffect::Alarm(failure) => {
                 tracing::error!(logger = %self.setup.uri, failure = %failure, "{}", advice(self.setup.dialect));
             }
-            EndpointEffect::StateChanged { from, to, why, reason: TransitionReason::None } => {
-                tracing::info!(logger = %self.setup.uri, "{} {from} -> {to}: {why}", self.kind());
-            }
             EndpointEffect::StateChanged { from, to, why, reason } => {
-                tracing::info!(logger = %self.setup.uri, "{} {from} -> {to}: {why} ({reason:?})", self.kind());
+                match reason {
+                    TransitionReason::None => {
+                        tracing::info!(logger = %self.setup.uri, "{} {from} -> {to}: {why}", self.kind());
+                    }
+                    _ => tracing::info!(logger = %self.setup.uri, "{} {from} -> {to}: {why} ({reason:?})", self.kind()),
+                }
+                self.tell_transition(from, to);
             }
             EndpointEffect::Terminated => {
                 self.transport = None;

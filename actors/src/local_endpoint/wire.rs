@@ -10,6 +10,7 @@ use presence_sip::{Entropy, FlowId, Frame, SubscriberEffect, WireEvent};
 use super::handlers::PoolFound;
 use super::{Departure, LocalEndpoint};
 use crate::messages::Feed;
+use crate::meters::SubscribeResult;
 use crate::pool_lookup::find_pool;
 use crate::setup::Pool;
 use crate::{clock, entropy};
@@ -33,6 +34,7 @@ impl LocalEndpoint {
             SubscriberEffect::Transmit { flow, bytes } => self.transmit(flow, bytes),
             SubscriberEffect::Accepted { uri, attempt, expires } => {
                 self.accepted = self.accepted.saturating_add(1);
+                self.count_result(&uri, attempt, SubscribeResult::Accepted);
                 self.tell(&uri, SubscriptionInput::Accepted { attempt, expires });
             }
             SubscriberEffect::Notified { uri, attempt, status, expires } => {
@@ -40,6 +42,7 @@ impl LocalEndpoint {
             }
             SubscriberEffect::Joined { uri, attempt } => {
                 self.accepted = self.accepted.saturating_add(1);
+                self.count_result(&uri, attempt, SubscribeResult::Accepted);
                 self.tell(&uri, SubscriptionInput::Joined { attempt });
             }
             SubscriberEffect::WantsRefresh { uri, attempt } => {
@@ -47,6 +50,7 @@ impl LocalEndpoint {
             }
             SubscriberEffect::Failed { uri, attempt, failure } => {
                 tracing::debug!(logger = %self.setup.uri, uri = %uri, attempt = attempt.0, failure = %failure, "SUBSCRIBE failed");
+                self.count_result(&uri, attempt, SubscribeResult::of(&failure));
                 let over = failure.kind != FailureKind::Endpoint;
                 if !over {
                     self.complaints.count(&failure);

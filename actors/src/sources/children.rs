@@ -154,23 +154,29 @@ impl Children {
 
     /// The agents in quarantine, as they were when their actors died.
     pub(crate) fn quarantined(&self) -> Vec<AgentView> {
-        let view = |(until, uri): &(Instant, AgentUri)| {
-            let child = self.children.get(uri).filter(|child| child.address.is_none())?;
-            let memory = child.memory.recall();
-            let (presence, sequence) = match &memory {
-                Some(memory) => memory.presence(),
-                None => (Arc::new(Presence::unknown(clock::now(), self.kind)), 0),
-            };
-            Some(AgentView {
-                uri: uri.clone(),
-                presence,
-                sequence,
-                subscription: None,
-                watchers: child.watchers.names(),
-                quarantined_until: Some(*until),
-            })
+        self.quarantine.iter().filter_map(|(until, uri)| self.quarantined_until(*until, uri)).collect()
+    }
+
+    /// This agent, if it is in quarantine.
+    pub(crate) fn find_quarantined(&self, uri: &AgentUri) -> Option<AgentView> {
+        let (until, uri) = self.quarantine.iter().find(|(_, known)| known == uri)?;
+        self.quarantined_until(*until, uri)
+    }
+
+    fn quarantined_until(&self, until: Instant, uri: &AgentUri) -> Option<AgentView> {
+        let child = self.children.get(uri).filter(|child| child.address.is_none())?;
+        let (presence, sequence) = match child.memory.recall() {
+            Some(memory) => memory.presence(),
+            None => (Arc::new(Presence::unknown(clock::now(), self.kind)), 0),
         };
-        self.quarantine.iter().filter_map(view).collect()
+        Some(AgentView {
+            uri: uri.clone(),
+            presence,
+            sequence,
+            subscription: None,
+            watchers: child.watchers.names(),
+            quarantined_until: Some(until),
+        })
     }
 
     /// The next agent whose quarantine is over.

@@ -262,7 +262,7 @@ impl<S: Serves> Handler<FindAgent> for Source<S> {
                 Box::pin(async move { view.await.ok() })
             }
             None => {
-                let quarantined = self.children.quarantined().into_iter().find(|view| view.uri == message.0);
+                let quarantined = self.children.find_quarantined(&message.0);
                 Box::pin(std::future::ready(quarantined))
             }
         }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Budget;
 use super::codec::{BrokenStream, SipCodec};
 use super::patience::{OpenedBy, Patience};
+use super::traffic::Counted;
 use super::{ActorGone, ConnectionLimits, Shared, TransportEvent, network_failure, peer_failure};
 
 /// How long an orderly end may take to write what is queued.
@@ -126,8 +127,9 @@ impl Connection {
     /// Runs the connection until it ends; `connected` is told first, [`TransportEvent::Lost`] last, if there is a reason.
     pub(super) async fn run<S>(self, stream: S, token: CancellationToken, connected: Option<TransportEvent>)
     where
-        S: AsyncRead + AsyncWrite + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let stream = Counted::new(stream, Arc::clone(&self.shared.settings.traffic));
         let ending = Ending::new(token);
         let limits = &self.shared.settings.connections;
         let (writer, queued) = FlowWriter::new(limits, self.peer, ending.clone());

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::{Budget, Rarely};
 use super::connection::{Ending, FlowWriter, Outgoing, answer_in_passing};
 use super::stream::plain;
+use super::traffic::Traffic;
 use super::{ActorGone, Server, Shared, TransportEvent, lock, network_failure};
 
 /// The largest datagram that there can be, in bytes.
@@ -89,10 +90,11 @@ async fn serve(
     local: SocketAddr,
     server: SocketAddr,
 ) -> Result<(), ActorGone> {
+    shared.settings.traffic.count_connection();
     let ending = Ending::new(token);
     let (writer, queued) = FlowWriter::new(&shared.settings.connections, server, ending.clone());
     shared.enter(FlowId::PRIMARY, &writer);
-    tokio::spawn(write(Arc::clone(&socket), queued, ending.clone()));
+    tokio::spawn(write(Arc::clone(&socket), queued, ending.clone(), Arc::clone(&shared.settings.traffic)));
     let mut peers = Peers::new(shared, server, writer.clone());
     let told = shared.tell(TransportEvent::Connected { connection: number, local, peer: server }).await;
     let served = match told {
@@ -180,6 +182,7 @@ async fn read(shared: &Shared, socket: &UdpSocket, peers: &mut Peers<'_>, ending
                 Ok((size, from)) => {
                     count += 1;
                     let Some((flow, writer)) = peers.flow(from) else { continue };
+                    shared.settings.traffic.count_received(size);
                     let datagram = Bytes::copy_from_slice(buffer.get(..size).unwrap_or_default());
                     let frame = Frame::from_datagram(datagram, &shared.settings.limits);
                     match batches.last_mut() {
@@ -233,26 +236,28 @@ fn lost(server: SocketAddr, error: &io::Error) -> String {
     format!("UDP to {server}: {}", plain(error))
 }
 
-async fn write(socket: Arc<UdpSocket>, mut queued: mpsc::Receiver<Outgoing>, ending: Ending) {
+async fn write(socket: Arc<UdpSocket>, mut queued: mpsc::Receiver<Outgoing>, ending: Ending, traffic: Arc<Traffic>) {
     loop {
         let (peer, bytes) = tokio::select! {
             biased;
             () = ending.ended() => break,
             message = queued.recv() => match message { Some(message) => message, None => break },
         };
-        if let Err(error) = socket.send_to(&bytes, peer).await {
-            if is_loss(&error) {
+        match socket.send_to(&bytes, peer).await {
+            Ok(size) => traffic.count_sent(size),
+            Err(error) if is_loss(&error) => {
                 ending.because(network_failure(lost(peer, &error)));
                 break;
             }
-            tracing::warn!(%peer, size = bytes.len(), %error, "a datagram could not be sent");
+            Err(error) => tracing::warn!(%peer, size = bytes.len(), %error, "a datagram could not be sent"),
         }
     }
     if ending.why().is_none() {
         // An orderly end: what is queued still leaves, as far as that needs no waiting.
         while let Ok((peer, bytes)) = queued.try_recv() {
-            if socket.try_send_to(&bytes, peer).is_err() {
-                break;
+            match socket.try_send_to(&bytes, peer) {
+                Ok(size) => traffic.count_sent(size),
+                Err(_) => break,
             }
         }
     }

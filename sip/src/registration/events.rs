@@ -162,9 +162,12 @@ fn diagnosed(request: &Message) -> Option<RegistrationEvent> {
 
 /// A failure with the pool's own words where there are any.
 fn told(request: &Message, otherwise: &str) -> Failure {
-    let detail = match request.ms_diagnostics() {
+    let diagnostics = request.ms_diagnostics();
+    let detail = match diagnostics {
         Some(found) => format!("{} (ms-diagnostics {})", found.reason.unwrap_or(otherwise), found.id),
         None => otherwise.to_owned(),
     };
-    Failure::new(FailureKind::Endpoint, EndedBy::Peer, detail).with_retry_after(request.retry_after())
+    Failure::new(FailureKind::Endpoint, EndedBy::Peer, detail)
+        .with_retry_after(request.retry_after())
+        .with_ms_diagnostics(diagnostics.map(|found| found.id))
 }

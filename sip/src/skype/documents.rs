@@ -63,6 +63,7 @@ impl SkypeSubscriber {
                 let reason = instance.reason.as_deref().unwrap_or("without a reason");
                 let failure = Failure {
                     code: instance.status_code,
+                    ms_diagnostics: instance.diagnostics,
                     ..Failure::new(kind, EndedBy::Peer, format!("terminated in the list: {reason}"))
                 };
                 self.fail(key, &failure);

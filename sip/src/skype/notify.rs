@@ -94,7 +94,7 @@ impl SkypeSubscriber {
             self.take_documents(key, &reading, &[], false, network(request));
         }
         if over {
-            self.terminated(now, key, state.reason.unwrap_or_default(), resubscribe);
+            self.terminated(now, key, request, state.reason.unwrap_or_default(), resubscribe);
         } else {
             self.tidy_single(now, key);
         }
@@ -102,11 +102,15 @@ impl SkypeSubscriber {
     }
 
     /// The server has ended a dialog, after what its last body has done to the agents.
-    fn terminated(&mut self, now: Instant, key: DialogKey, reason: &str, resubscribe: bool) {
+    fn terminated(&mut self, now: Instant, key: DialogKey, request: &Message, reason: &str, resubscribe: bool) {
         let Some(dialog) = self.dialogs.get(key) else { return };
         let (kind, phase) = (dialog.kind, dialog.phase);
         let reason: String = reason.chars().take(64).collect();
-        let failure = |kind| Failure::new(kind, EndedBy::Peer, format!("the server ended the dialog: {reason}"));
+        let diagnostics = request.ms_diagnostics().map(|found| found.id);
+        let failure = |kind| {
+            Failure::new(kind, EndedBy::Peer, format!("the server ended the dialog: {reason}"))
+                .with_ms_diagnostics(diagnostics)
+        };
         match (kind, phase) {
             (_, Phase::Closing { .. }) => self.closed(now, key),
             (_, Phase::Orphaned | Phase::Refused { .. }) => self.forget(key),

@@ -200,7 +200,8 @@ impl Subscriber {
             }
         }
         let failure = Failure::new(kind, EndedBy::Peer, format!("terminated: {reason}"));
-        self.fail(key, failure.with_retry_after(state.retry_after));
+        let diagnostics = request.ms_diagnostics().map(|found| found.id);
+        self.fail(key, failure.with_retry_after(state.retry_after).with_ms_diagnostics(diagnostics));
     }
 
     /// Answers a request, and remembers the answer where copies may come.
