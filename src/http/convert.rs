@@ -22,6 +22,12 @@ pub fn seconds_until(instant: Instant) -> f64 {
     instant.saturating_duration_since(now()).as_secs_f64()
 }
 
+/// How many seconds after `from` the moment `until` is; 0 when it is before.
+#[must_use]
+pub fn seconds_between(from: Instant, until: Instant) -> f64 {
+    until.saturating_duration_since(from).as_secs_f64()
+}
+
 /// Seconds as they are written.
 #[must_use]
 pub fn seconds(duration: Duration) -> f64 {

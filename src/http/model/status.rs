@@ -66,6 +66,9 @@ pub struct Endpoint {
     pub state: String,
     /// True when it can serve agents.
     pub up: bool,
+    /// Since when it can, or cannot.
+    #[serde(default)]
+    pub since: Option<String>,
     /// What it lost its pool by, the last time.
     pub last_failure: Option<FailureDetail>,
     /// How many agents it serves.
@@ -147,7 +150,7 @@ pub struct Status {
     /// In one word.
     pub verdict: Verdict,
     /// In one sentence.
-    #[schema(example = "All 9998 agents are fresh.")]
+    #[schema(example = "All 9,998 agents are fresh.")]
     pub headline: String,
     /// Our version.
     pub version: String,

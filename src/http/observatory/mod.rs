@@ -1,17 +1,79 @@
-//! What the process looks like, looked at once a second for all who ask.
+//! What the process looks like, and looked like.
+//!
+//! One task on the arbiter of the actors looks at the whole provider about once a second and publishes what it saw; the
+//! threads of the API answer lists from that, so that no request costs the actors anything. A second task keeps the last
+//! changes of each agent.
 
-use presence_actors::Provider;
+mod changes;
+mod look;
+mod recovery;
+mod samples;
+mod snapshot;
+mod tally;
+mod verdict;
+mod words;
 
-/// Looks at the provider once a second, and keeps the last minutes and each agent's last changes.
+use std::sync::{Arc, Mutex, PoisonError};
+
+use presence_actors::{Provider, now};
+use presence_core::{AgentUri, EndpointKind};
+use tokio::sync::watch;
+
+use super::model;
+use changes::ChangeLog;
+pub use changes::Recorded;
+use look::Looks;
+use samples::Samples;
+pub use snapshot::Snapshot;
+pub(super) use words::{clock_time, counted, spoken, thousands};
+
+/// What the process looks like, and looked like. A handle: clones are cheap and show the same, on any thread.
 #[derive(Clone)]
 pub struct Observatory {
-    _provider: Provider,
+    latest: watch::Receiver<Arc<Snapshot>>,
+    samples: Arc<Mutex<Samples>>,
+    changes: Arc<Mutex<ChangeLog>>,
 }
 
 impl Observatory {
-    /// Begins to look. Call it inside an actix system.
+    /// Begins to look. Call it inside an actix system. It ends when the last handle is dropped, or the provider ends.
     #[must_use]
     pub fn start(provider: Provider) -> Self {
-        Self { _provider: provider }
+        let started = now();
+        let (publish, latest) = watch::channel(Arc::new(Snapshot::nothing_yet(started)));
+        let (samples, changes) = (Arc::default(), Arc::default());
+        let looks = Looks::new(started, publish, Arc::clone(&samples), Arc::clone(&changes));
+        actix_rt::spawn(looks.go_on(provider));
+        Self { latest, samples, changes }
+    }
+
+    /// What was seen last: about a second ago at most, or twenty times as long as a look takes.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.latest.borrow())
+    }
+
+    /// Tells when there is something new to see.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.latest.clone()
+    }
+
+    /// The last ten minutes.
+    #[must_use]
+    pub fn history(&self) -> model::History {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner).history(now())
+    }
+
+    /// The last changes of an agent, the newest first: at most 20, and fewer when many agents change.
+    #[must_use]
+    pub fn changes_of(&self, uri: &AgentUri) -> Vec<Recorded> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).of(uri)
+    }
+
+    /// Through which endpoint the agent failed last, where that is still remembered.
+    #[must_use]
+    pub fn failed_via(&self, uri: &AgentUri) -> Option<EndpointKind> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).failed_via(uri)
     }
 }

@@ -1,0 +1,184 @@
+//! What was seen at one moment.
+
+use std::time::Instant;
+
+use presence_actors::{EndpointView, ProviderView, SourceView};
+use presence_core::{EndpointKind, EndpointState, SourceKind};
+
+use super::recovery::{EndpointNow, Look, Recovering, RecoveryTracker};
+use super::samples::Rates;
+use super::tally::Tally;
+use super::verdict::{Scene, Standing, judge};
+use super::words::clock_time;
+use crate::http::convert::{moment, seconds_between};
+use crate::http::model;
+
+/// What the whole provider looked like at one moment.
+pub struct Snapshot {
+    /// Everything as the actors told it.
+    pub view: ProviderView,
+    /// When it was taken.
+    pub taken: Instant,
+    /// The agents of all sources.
+    pub counts: model::AgentCounts,
+    /// The glance: the verdict, the endpoints, the sources, the throttle, the recovery.
+    pub status: model::Status,
+}
+
+impl Snapshot {
+    /// Nothing has been looked at yet.
+    pub(super) fn nothing_yet(started: Instant) -> Self {
+        Background::new(started).snapshot(started, ProviderView::default(), 0, |_| Rates::default())
+    }
+
+    /// The local endpoints.
+    #[must_use]
+    pub fn endpoints(&self) -> &[model::Endpoint] {
+        &self.status.endpoints
+    }
+
+    /// The sources that are switched on.
+    #[must_use]
+    pub fn sources(&self) -> &[model::Source] {
+        &self.status.sources
+    }
+}
+
+/// What must be remembered from one look to the next.
+pub(super) struct Background {
+    started: Instant,
+    recovery: RecoveryTracker,
+    standings: Vec<Standing>,
+}
+
+impl Background {
+    pub(super) fn new(started: Instant) -> Self {
+        Self { started, recovery: RecoveryTracker::default(), standings: Vec::new() }
+    }
+
+    /// An endpoint has come up or gone down between two looks.
+    pub(super) fn endpoint(&mut self, at: Instant, kind: EndpointKind, is_up: bool, why: Option<String>) {
+        let was_up = self.standings.iter().any(|standing| standing.kind == kind && standing.is_up);
+        if was_up && !is_up {
+            self.recovery.lost(at, kind, why.clone());
+        }
+        self.stand(at, kind, is_up, why);
+    }
+
+    fn stand(&mut self, at: Instant, kind: EndpointKind, is_up: bool, why: Option<String>) {
+        let since = if is_up { at } else { self.started };
+        let known = self.standings.iter_mut().find(|standing| standing.kind == kind);
+        match known {
+            None => self.standings.push(Standing { kind, is_up, was_up: is_up, since, why }),
+            Some(standing) => {
+                if standing.is_up != is_up {
+                    (standing.is_up, standing.since) = (is_up, at);
+                }
+                standing.was_up |= is_up;
+                standing.why = why;
+            }
+        }
+    }
+
+    /// Makes the snapshot of a look; `rates` is told the counts of all agents.
+    pub(super) fn snapshot(
+        &mut self,
+        now: Instant,
+        view: ProviderView,
+        calls: usize,
+        rates: impl FnOnce(&model::AgentCounts) -> Rates,
+    ) -> Snapshot {
+        let tallies: Vec<_> =
+            view.sources.iter().map(|source| (source, Tally::of(source.kind, &source.agents))).collect();
+        let all = tallies.iter().fold(Tally::default(), |all, (_, tally)| all.and(*tally));
+        let recovery = self.recover(now, &view, &tallies);
+        let clock = |at| clock_time(at, now);
+        let scene = Scene { now, tally: &all, endpoints: &self.standings, recovery: recovery.as_ref(), clock: &clock };
+        let (verdict, headline) = judge(&scene);
+        let endpoints = tallies
+            .iter()
+            .flat_map(|(source, tally)| source.endpoints.iter().map(|endpoint| self.endpoint_told(endpoint, tally)))
+            .collect();
+        let sources = tallies.iter().map(|(source, tally)| self.source_told(source, tally)).collect();
+        let rates = rates(&all.counts);
+        let status = model::Status {
+            verdict,
+            headline,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: moment(self.started),
+            taken: moment(now),
+            agents: all.counts,
+            endpoints,
+            sources,
+            throttle: model::Throttle {
+                waiting: view.throttle.waiting,
+                granted: view.throttle.granted,
+                rate: view.throttle.rate,
+                configured_rate: view.throttle.configured_rate,
+                predicted_end: view.throttle.predicted_end.map(moment),
+                predicted_end_in: view.throttle.predicted_end.map(|end| seconds_between(now, end)),
+            },
+            recovery: recovery.map(|recovery| recovery.told(now)),
+            uccs: view.uccs,
+            calls,
+            changes_per_second: rates.changes,
+            messages_per_second: rates.messages,
+        };
+        Snapshot { view, taken: now, counts: all.counts, status }
+    }
+
+    /// Has the endpoints and the agents of the source that subscribes looked at.
+    fn recover(&mut self, now: Instant, view: &ProviderView, tallies: &[(&SourceView, Tally)]) -> Option<Recovering> {
+        let (source, tally) = tallies.iter().find(|(source, _)| source.kind == SourceKind::Ucma)?;
+        let mut endpoints = Vec::with_capacity(source.endpoints.len());
+        for endpoint in &source.endpoints {
+            let why = endpoint.last_failure.as_ref().map(ToString::to_string);
+            let is_up = is_up(endpoint);
+            self.stand(now, endpoint.kind, is_up, why.clone());
+            endpoints.push(EndpointNow { kind: endpoint.kind, is_up, why });
+        }
+        let throttle = &view.throttle;
+        let look = Look {
+            tally,
+            endpoints: &endpoints,
+            waiting: throttle.waiting,
+            queue_end: throttle.predicted_end,
+            rate: throttle.rate,
+        };
+        self.recovery.look(now, &look)
+    }
+
+    fn endpoint_told(&self, endpoint: &EndpointView, tally: &Tally) -> model::Endpoint {
+        let standing = self.standings.iter().find(|standing| standing.kind == endpoint.kind);
+        model::Endpoint {
+            endpoint: endpoint.kind.into(),
+            uri: endpoint.uri.as_str().to_owned(),
+            state: endpoint.state.to_string(),
+            up: is_up(endpoint),
+            since: standing.map(|standing| moment(standing.since)),
+            last_failure: endpoint.last_failure.as_ref().map(Into::into),
+            agents: tally.served_by(endpoint.kind),
+            wire: model::EndpointWire {
+                subscribes: endpoint.wire.subscribes,
+                notifies: endpoint.wire.notifies,
+                dialogs: endpoint.wire.live,
+                deviations: endpoint.deviations.values().sum(),
+            },
+        }
+    }
+
+    fn source_told(&self, source: &SourceView, tally: &Tally) -> model::Source {
+        let needs_endpoint = source.kind == SourceKind::Ucma;
+        let ready = !needs_endpoint || self.standings.iter().any(|standing| standing.is_up);
+        let why = (!ready).then(|| match self.standings.iter().find_map(|standing| standing.why.as_deref()) {
+            Some(why) => format!("no endpoint is up: {why}"),
+            None => "no endpoint is up".to_owned(),
+        });
+        model::Source { source: source.kind.into(), ready, why, agents: tally.counts, restarts: source.restarts }
+    }
+}
+
+/// True when the endpoint can serve agents.
+const fn is_up(endpoint: &EndpointView) -> bool {
+    matches!(endpoint.state, EndpointState::Established)
+}
