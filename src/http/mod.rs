@@ -6,7 +6,7 @@
 //! | who may do what | [`Access`], [`Caller`], [`Scope`] |
 //! | how errors are said | [`Problem`] |
 
-mod access;
+pub(crate) mod access;
 mod agents;
 mod attendant;
 mod calls;
@@ -33,7 +33,7 @@ use presence_actors::Provider;
 use presence_config::{HttpSettings, Settings};
 use tokio_util::sync::CancellationToken;
 
-pub use access::{Access, Caller, Scope};
+pub use access::{Access, Caller, Scope, ScopeError, TokensError};
 pub use attendant::Pushers;
 pub use limits::{Admission, StreamPermit};
 pub use metrics::HttpMeters;
