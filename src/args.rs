@@ -1,5 +1,7 @@
 //! The command line.
 
+mod token;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -12,6 +14,10 @@ use crate::demo::DemoDialect;
 use crate::exit::Exit;
 use crate::logging::LogOptions;
 use crate::this_computer;
+use token::TOKEN_EXAMPLES;
+pub use token::{
+    TokenAction, TokenArguments, TokenCreateArguments, TokenListArguments, TokenRevokeArguments, TokensArgument,
+};
 
 /// Where Config.xml lies unless the command line says otherwise: where the original product keeps it on Windows, and
 /// in `/etc` elsewhere.
@@ -86,6 +92,14 @@ pub enum Command {
     /// with which this program connects to it. Never for production.
     #[command(after_long_help = SIMULATE_EXAMPLES)]
     Simulate(SimulateArguments),
+
+    /// Make, show and revoke the tokens that the HTTP API requires
+    ///
+    /// They are in a file beside Config.xml, which `<Http Tokens="tokens.json" />` names. It holds no secrets, only their
+    /// hashes. Exit code 0 when it is done, 1 when there is such a token already or none, 73 when the file cannot be
+    /// written, 78 when it cannot be used.
+    #[command(after_long_help = TOKEN_EXAMPLES)]
+    Token(TokenArguments),
 }
 
 const RUN_EXAMPLES: &str = "\

@@ -24,3 +24,4 @@ pub mod shutdown;
 pub mod simulate;
 pub mod start;
 mod this_computer;
+pub mod token;

@@ -8,7 +8,7 @@ use clap::Parser;
 use presence_provider::answer::Answer;
 use presence_provider::args::{Arguments, Command};
 use presence_provider::exit::Exit;
-use presence_provider::{check, doctor, explain, provision, simulate, start};
+use presence_provider::{check, doctor, explain, provision, simulate, start, token};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -37,5 +37,6 @@ fn answer(arguments: &Arguments, color: bool) -> Answer {
         Command::Run(arguments) => start::run(arguments, color),
         Command::Demo(arguments) => start::demo(arguments),
         Command::Simulate(arguments) => simulate::simulate(arguments),
+        Command::Token(arguments) => token::token(arguments, color),
     }
 }
