@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use presence_config::{Dialect, Settings};
 use presence_core::SourceKind;
 
 use crate::assemble;
+use crate::http::{Access, access};
 
 /// After this long a subscription is refreshed in the dialect `simple`: servers grant an hour, and a tenth of it is kept in
 /// hand.
@@ -20,11 +22,15 @@ const REFRESHED_EVERY_AT_A_POOL: Duration = Duration::from_secs(8 * 3600 - 900);
 #[must_use]
 pub fn obstacles(settings: &Settings) -> Vec<String> {
     let missing_files = settings.missing_files();
-    let unusable = match &settings.ucma {
-        Some(ucma) if missing_files.is_empty() => assemble::unusable_files(&ucma.pool),
-        _ => Vec::new(),
-    };
+    let unusable = if missing_files.is_empty() { unusable_files(settings) } else { Vec::new() };
     [settings.missing_for_start(), missing_files, unusable].concat()
+}
+
+/// Why files that can be opened cannot be used.
+fn unusable_files(settings: &Settings) -> Vec<String> {
+    let pool = settings.ucma.iter().flat_map(|ucma| assemble::unusable_files(&ucma.pool));
+    let tokens = settings.http.iter().filter_map(|http| Access::load(http.tokens.as_ref()?).err());
+    pool.chain(tokens.map(|error| error.to_string())).collect()
 }
 
 /// What the service can start with and its operator will not be happy with, one sentence each.
@@ -35,7 +41,22 @@ pub fn doubts(settings: &Settings) -> Vec<String> {
         settings.agents().iter().filter(|uri| rules.select(uri).source == Some(SourceKind::Ucma)).count();
     let skype = settings.ucma.as_ref().is_some_and(|ucma| ucma.pool.dialect == Dialect::Skype);
     let every = if skype { REFRESHED_EVERY_AT_A_POOL } else { REFRESHED_EVERY };
-    refresh_load(subscriptions, settings.max_presence_subscriptions_per_second.get(), every).into_iter().collect()
+    let load = refresh_load(subscriptions, settings.max_presence_subscriptions_per_second.get(), every);
+    load.into_iter().chain(nobody_admitted(settings)).collect()
+}
+
+/// A tokens file in which every token has expired, or none is.
+fn nobody_admitted(settings: &Settings) -> Option<String> {
+    let file = settings.http.as_ref()?.tokens.as_ref()?;
+    // A file that cannot be used is an obstacle.
+    let tokens = access::read(file).ok()?;
+    let now = Timestamp::now();
+    tokens.iter().all(|token| token.is_expired(now)).then(|| {
+        format!(
+            "{} holds no token that is valid, so that nobody can use the HTTP API; `presence-provider token create` makes one",
+            file.display()
+        )
+    })
 }
 
 /// Half of the rate must stay free for new agents and for the recovery after a loss.
@@ -65,10 +86,11 @@ mod tests {
     }
 
     #[test]
-    fn settings_without_anything_lack_a_queue_and_raise_no_doubt() {
+    fn settings_without_anything_wait_for_queues_of_other_processes_or_lack_one() {
         let settings = Settings::default();
         assert_eq!(doubts(&settings), Vec::<String>::new());
-        let obstacles = obstacles(&settings);
-        assert!(matches!(obstacles.as_slice(), [one] if one.starts_with("no queue to host")), "{obstacles:?}");
+        assert_eq!(obstacles(&settings), Vec::<String>::new());
+        let obstacles = obstacles(&Settings { http: None, ..settings });
+        assert!(matches!(obstacles.as_slice(), [one] if one.starts_with("no queue: ")), "{obstacles:?}");
     }
 }

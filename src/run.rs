@@ -1,10 +1,11 @@
 //! `presence-provider run`: the standalone process.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix::Actor;
 use presence_actors::Provider;
-use presence_config::{ContactCenter, Settings};
+use presence_config::{ContactCenter, HttpSettings, Settings};
 use presence_core::log_text::ConfigurationLine;
 
 use crate::assemble::{self, AssembleError};
@@ -25,6 +26,14 @@ pub enum RunError {
     /// The HTTP API cannot be opened.
     #[error("serve HTTP: {0}")]
     Http(#[from] http::ServeError),
+    /// The tokens of the HTTP API cannot be used.
+    #[error(transparent)]
+    Tokens(#[from] http::TokensError),
+    /// Everyone could do everything.
+    #[error(
+        "serve HTTP on {0} without tokens: other computers can reach it; name a tokens file, or listen on loopback"
+    )]
+    Exposed(SocketAddr),
 }
 
 impl RunError {
@@ -32,7 +41,7 @@ impl RunError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Assemble(_) | Self::Http(_) => Exit::Config,
+            Self::Assemble(_) | Self::Http(_) | Self::Tokens(_) | Self::Exposed(_) => Exit::Config,
             Self::Signals(_) => Exit::Internal,
         }
     }
@@ -45,13 +54,14 @@ impl RunError {
 /// When what the settings name cannot be used.
 pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError> {
     let setup = assemble::setup(settings)?;
+    let access = settings.http.as_ref().map(access).transpose()?;
     let mut signals = Signals::listen()?;
     log_configuration(settings);
     let provider = Provider::start(setup);
     let queues: Vec<_> =
         settings.contact_centers.iter().map(|center| HostedUcc::new(center, provider.clone()).start()).collect();
     log_queues(&settings.contact_centers);
-    let http = open_http(settings, &provider).await?;
+    let http = open_http(settings, access, &provider).await?;
 
     let signal = tokio::select! {
         biased;
@@ -69,16 +79,30 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
     Ok(Exit::Ok)
 }
 
-/// Opens the HTTP API. Where the file does not say where it listens, a taken port costs the API and not the queues.
-async fn open_http(settings: &Settings, provider: &Provider) -> Result<Option<Serving>, RunError> {
-    let Some(http) = &settings.http else { return Ok(None) };
-    let api = Api::start(provider.clone(), Access::open(), http.clone(), settings.clone());
+/// Who may use the HTTP API.
+fn access(http: &HttpSettings) -> Result<Access, RunError> {
+    match &http.tokens {
+        Some(file) => Ok(Access::load(file)?),
+        None if http.is_loopback() => Ok(Access::open()),
+        None => Err(RunError::Exposed(http.listen)),
+    }
+}
+
+/// Opens the HTTP API. Where the file does not say where it listens, a taken port costs the API and not the queues; without
+/// queues there is nothing else to do.
+async fn open_http(
+    settings: &Settings,
+    access: Option<Access>,
+    provider: &Provider,
+) -> Result<Option<Serving>, RunError> {
+    let (Some(http), Some(access)) = (&settings.http, access) else { return Ok(None) };
+    let api = Api::start(provider.clone(), access, http.clone(), settings.clone());
     match http::serve(api).await {
         Ok(serving) => {
             tracing::info!(logger = "UccStarter", "the API and the dashboard are at {}", serving.url());
             Ok(Some(serving))
         }
-        Err(error) if http.listen_given => Err(error.into()),
+        Err(error) if http.listen_given || settings.contact_centers.is_empty() => Err(error.into()),
         Err(error) => {
             tracing::error!(
                 logger = "UccStarter",

@@ -99,21 +99,23 @@ impl Settings {
             ]
         });
         let http = self.http.iter().flat_map(|http| {
-            [
-                ("Http/@Tokens", &http.tokens),
-                ("Http/@Certificate", &http.certificate),
-                ("Http/@PrivateKey", &http.private_key),
-            ]
+            [(TOKENS, &http.tokens), ("Http/@Certificate", &http.certificate), ("Http/@PrivateKey", &http.private_key)]
         });
         pool.chain(http)
             .filter_map(|(name, path)| {
                 let path = path.as_ref()?;
                 let why = unreadable(path).err()?;
-                Some(format!("{name}: {} cannot be read: {why}", path.display()))
+                let help = match why.kind() {
+                    io::ErrorKind::NotFound if name == TOKENS => "; `presence-provider token create` makes it",
+                    _ => "",
+                };
+                Some(format!("{name}: {} cannot be read: {why}{help}", path.display()))
             })
             .collect()
     }
 }
+
+const TOKENS: &str = "Http/@Tokens";
 
 fn unreadable(path: &Path) -> io::Result<()> {
     if File::open(path)?.metadata()?.is_file() { Ok(()) } else { Err(io::Error::other("it is not a file")) }
