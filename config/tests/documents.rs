@@ -180,8 +180,8 @@ fn what_is_not_said_gets_its_default_and_is_listed_as_such() {
     assert_eq!(settings.failed_presence_subscriptions_resubscribe_delay, Duration::from_secs(900));
     assert_eq!(settings.max_failed_presence_subscriptions_resubscribe_delay, Duration::from_secs(28_800));
     assert_eq!(settings.max_failed_presence_subscriptions_per_uri, 3);
-    assert_eq!(settings.defaulted.len(), 4);
-    assert_eq!(settings.report().iter().filter(|row| row.default).count(), 4);
+    assert_eq!(settings.defaulted.len(), 11, "four of the provider, seven of the API");
+    assert_eq!(settings.report().iter().filter(|row| row.default).count(), 11);
     assert!(accepted("seed.xml").settings.defaulted.contains("MaxFailedPresenceSubscriptionsResubscribeDelay"));
 }
 
