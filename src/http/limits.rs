@@ -1,11 +1,14 @@
 //! How much is taken: requests of one client, event streams of all.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,6 +23,65 @@ const STREAMS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("it is not 0")
 const STREAM_BURST: NonZeroU32 = NonZeroU32::new(200).expect("it is not 0");
 /// Nobody is asked to wait longer than this for a stream.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// So many clients have a rate of their own; what comes while there are more shares one.
+const MAX_CLIENTS: usize = 4_096;
+/// After so many requests the clients that have not been heard of lately are forgotten.
+const FORGET_EVERY: u32 = 4_096;
+
+/// Whose requests are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Client {
+    /// Those with this token, by its name.
+    Token(Arc<str>),
+    /// Those without a token that is known, from this address; of IPv6 the network that one subscriber has (/64).
+    Address(IpAddr),
+    /// Those of addresses that are too many to be told apart.
+    Crowd,
+}
+
+impl Client {
+    /// Whoever is at this address.
+    pub(super) fn at(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX))),
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+}
+
+/// How many requests each client makes: so many per second, with bursts of twice as many.
+pub(super) struct RequestRate {
+    limiter: RateLimiter<Client, DashMapStateStore<Client>, ActorsClock, NoOpMiddleware<Instant>>,
+    per_second: NonZeroU32,
+    checks: AtomicU32,
+}
+
+impl RequestRate {
+    /// For so many requests per second.
+    pub(super) fn new(per_second: NonZeroU32) -> Self {
+        let quota =
+            Quota::per_second(per_second).allow_burst(per_second.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
+        Self { limiter: RateLimiter::dashmap_with_clock(quota, ActorsClock), per_second, checks: AtomicU32::new(0) }
+    }
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub(super) fn check(&self, client: Client) -> Result<(), Problem> {
+        if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            self.limiter.retain_recent();
+        }
+        let is_one_more = matches!(client, Client::Address(_)) && self.limiter.len() >= MAX_CLIENTS;
+        let client = if is_one_more { Client::Crowd } else { client };
+        self.limiter.check_key(&client).map_err(|until| {
+            let detail =
+                format!("more than {} requests per second (RequestsPerSecond of Http in Config.xml)", self.per_second);
+            Problem::too_many(detail, until.wait_time_from(presence_actors::now()))
+        })
+    }
+}
 
 /// The clock of the actors, for governor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -126,6 +188,35 @@ mod tests {
         assert_eq!(admission.admit().expect_err("the most").retry_after, Some(60));
         permits.pop();
         assert!(admission.admit().is_ok(), "a closed stream makes room");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_client_has_a_rate_with_bursts_and_is_told_when_to_come_again() {
+        let rate = RequestRate::new(NonZeroU32::new(5).expect("not 0"));
+        let (one, other) = (Client::Token("one".into()), Client::at([127, 0, 0, 1].into()));
+        assert!((0..10).all(|_| rate.check(one.clone()).is_ok()));
+        assert_eq!(rate.check(one.clone()).expect_err("beyond the burst").retry_after, Some(1));
+        assert!(rate.check(other).is_ok(), "another client");
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert!(rate.check(one.clone()).is_ok() && rate.check(one).is_err(), "one more after 200 ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_addresses_shares_one_rate_and_is_forgotten() {
+        let rate = RequestRate::new(NonZeroU32::new(5).expect("not 0"));
+        let address = |number: u32| Client::at(IpAddr::V4(number.into()));
+        let taken = (0..20_000).filter(|number| rate.check(address(*number)).is_ok()).count();
+        assert!((MAX_CLIENTS..MAX_CLIENTS + 20).contains(&taken), "{taken}");
+        assert!(rate.limiter.len() <= MAX_CLIENTS + 1, "{}", rate.limiter.len());
+        tokio::time::advance(Duration::from_secs(60)).await;
+        for _ in 0..FORGET_EVERY {
+            let _ = rate.check(Client::Token("one".into()));
+        }
+        assert!(rate.limiter.len() < 10, "{}", rate.limiter.len());
+        let v6 = |text: &str| Client::at(text.parse().expect("an address"));
+        assert_eq!(v6("2001:db8::1"), v6("2001:db8::ffff"));
+        assert_ne!(v6("2001:db8::1"), v6("2001:db8:0:1::1"));
+        assert_eq!(v6("::ffff:10.0.0.1"), v6("10.0.0.1"));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 pub(crate) mod access;
 mod agents;
 mod attendant;
+mod body;
 mod calls;
 pub mod convert;
 mod dashboard;
@@ -16,6 +17,7 @@ mod events;
 #[allow(dead_code, reason = "its users follow")]
 mod feed;
 mod health;
+mod hosts;
 mod limits;
 mod metrics;
 pub mod model;
@@ -24,6 +26,7 @@ mod openapi;
 mod problem;
 mod server;
 mod status;
+mod tls;
 mod uccs;
 
 use std::sync::Arc;
@@ -37,7 +40,7 @@ pub use access::{Access, Caller, Scope, ScopeError, TokensError};
 pub use attendant::Pushers;
 pub use limits::{Admission, StreamPermit};
 pub use metrics::HttpMeters;
-pub use observatory::Observatory;
+pub use observatory::{Observatory, Recorded, Snapshot};
 pub use openapi::description;
 pub use problem::Problem;
 pub use server::{ServeError, Serving, serve};
@@ -75,7 +78,7 @@ impl Api {
     pub fn start(provider: Provider, access: Access, settings: HttpSettings, configuration: Settings) -> Self {
         Self {
             observatory: Observatory::start(provider.clone()),
-            uccs: RemoteUccs::start(provider.clone(), &settings),
+            uccs: RemoteUccs::start(provider.clone(), &settings, &configuration),
             pushers: Pushers::new(provider.clone()),
             admission: Admission::default(),
             meters: Arc::default(),

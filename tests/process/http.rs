@@ -88,6 +88,11 @@ impl House {
         self.url.split_once("://").unwrap().1
     }
 
+    /// The id of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.service.child.id()
+    }
+
     /// The secret of a token of the plan.
     pub(crate) fn token(&self, name: &str) -> &str {
         &self.tokens[name]
