@@ -245,3 +245,53 @@ fn add_at<T: PartialEq>(places: &[T], what: &T, counts: &[AtomicU64]) {
         add(count);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_falls_into_the_first_bucket_whose_bound_it_does_not_exceed() {
+        let meters = Meters::default();
+        for nanoseconds in [0, 100_000, 100_001, 1_000_000_000, 1_000_000_001, 7_000_000_000] {
+            meters.delivered(Duration::from_nanos(nanoseconds));
+        }
+        let delivery = meters.read().delivery;
+        assert_eq!(delivery.counts.len(), delivery.bounds.len() + 1);
+        let last = delivery.counts.len() - 1;
+        let filled: Vec<_> = delivery.counts.iter().enumerate().filter(|(_, count)| **count > 0).collect();
+        assert_eq!(filled, [(0, &2), (1, &1), (last - 1, &1), (last, &2)]);
+        assert_eq!((delivery.count(), delivery.sum), (6, 9.000_200_002));
+        assert!(DELIVERY.is_sorted() && TOKEN_WAIT.is_sorted());
+    }
+
+    #[test]
+    fn everything_is_counted_in_its_own_place() {
+        let meters = Meters::default();
+        for (times, kind) in FAILURES.into_iter().enumerate() {
+            (0..times).for_each(|_| meters.count_failure(kind));
+        }
+        for (times, state) in STATES.into_iter().enumerate() {
+            (0..times).for_each(|_| meters.count_transition(EndpointKind::User, state));
+        }
+        meters.count_transition(EndpointKind::Application, EndpointState::Established);
+        let failure = |by| Failure::new(FailureKind::Transient, by, "no");
+        let results = [
+            (SubscribeResult::Accepted, 1),
+            (SubscribeResult::of(&Failure::answered(FailureKind::NotFound, 404, "no")), 2),
+            (SubscribeResult::of(&failure(EndedBy::Network)), 3),
+            (SubscribeResult::of(&failure(EndedBy::Us)), 4),
+        ];
+        for (result, times) in results {
+            (0..times).for_each(|_| meters.count_subscribe(result));
+        }
+        let readings = meters.read();
+        assert_eq!(readings.failures.values().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+        let of_user: Vec<_> =
+            readings.transitions.iter().filter(|((kind, _), _)| *kind == EndpointKind::User).map(|(_, n)| *n).collect();
+        assert_eq!(of_user, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(readings.transitions[&(EndpointKind::Application, EndpointState::Established)], 1);
+        let subscribes: Vec<_> = readings.subscribes.into_iter().collect();
+        assert_eq!(subscribes, [("accepted", 1), ("refused", 2), ("unanswered", 3), ("unsent", 4)]);
+    }
+}

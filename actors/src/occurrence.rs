@@ -95,3 +95,37 @@ impl Bulletin {
         self.tell(|| Occurrence::Changed(Arc::clone(change)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use presence_core::{Availability, Publication, SourceKind, Status};
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn nothing_is_made_when_nobody_listens_and_it_is_counted_all_the_same() {
+        let bulletin = Bulletin::new();
+        bulletin.tell(|| panic!("it is made for nobody"));
+        drop(bulletin.subscribe());
+        bulletin.tell(|| panic!("it is made for somebody who has gone"));
+        let uri: AgentUri = "sip:user1@domain.com".parse().expect("valid");
+        let mut publication = Publication::new(clock::now(), uri, SourceKind::Ucma);
+        let change = publication.observe(clock::now(), Status::of(Availability::AWAY)).expect("a change");
+        bulletin.changed(&change);
+        assert_eq!((Arc::strong_count(&change), bulletin.meters.read().changes), (1, 1));
+    }
+
+    #[test]
+    fn an_observer_that_does_not_read_misses_what_is_oldest_and_holds_nobody_up() {
+        let bulletin = Bulletin::new();
+        let mut observer = bulletin.subscribe();
+        let uri: AgentUri = "sip:user1@domain.com".parse().expect("valid");
+        for _ in 0..KEPT + 10 {
+            bulletin.tell(|| Occurrence::Revived { uri: uri.clone(), at: clock::now() });
+        }
+        assert_eq!(observer.try_recv(), Err(TryRecvError::Lagged(10)));
+        assert_eq!(std::iter::from_fn(|| observer.try_recv().ok()).count(), KEPT);
+    }
+}

@@ -197,7 +197,7 @@ mod tests {
 
     /// Counts the lines of the log: warnings, and what an operator is told.
     #[derive(Clone, Default)]
-    struct Lines(std::sync::Arc<[AtomicUsize; 2]>);
+    struct Lines(Arc<[AtomicUsize; 2]>);
 
     impl Lines {
         fn counts(&self) -> [usize; 2] {

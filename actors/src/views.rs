@@ -12,7 +12,7 @@ use crate::throttle::ThrottleView;
 use crate::ucc::UccId;
 
 /// One agent, with the whole why of its presence.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, PartialEq, Message)]
 #[rtype(result = "()")]
 pub struct AgentView {
     /// The agent.
@@ -25,7 +25,7 @@ pub struct AgentView {
     pub subscription: Option<SubscriptionView>,
     /// The UCCs that watch it.
     pub watchers: Vec<Arc<str>>,
-    /// Its actor kept dying of a bug: until then it is left alone, and what is shown is what was known before.
+    /// Its actor kept dying of a bug: until then it is left alone, and what is shown is what was known before, as stale.
     pub quarantined_until: Option<Instant>,
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn failure_kind(status: u16, diagnosis: Option<u32>) -> FailureKind {
 /// let answer = Message::parse(answer.into(), &Limits::default())?;
 /// let failure = classify(480, &answer);
 /// assert_eq!(failure.kind, FailureKind::NotFound);
+/// assert_eq!(failure.ms_diagnostics, Some(1003));
 /// assert_eq!(failure.to_string(), "480 User does not exist (ms-diagnostics 1003)");
 /// # Ok::<(), presence_sip::ParseError>(())
 /// ```

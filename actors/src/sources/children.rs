@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, Addr, ResponseFuture};
-use presence_core::{AgentUri, Presence, RestartBudget, SourceKind};
+use presence_core::{AgentUri, Freshness, Presence, RestartBudget, SourceKind};
 
 use crate::agent::{Agent, AgentContext, AgentMemory, Birth, FeedPushed, Life, TakeBack};
 use crate::clock;
@@ -152,7 +152,7 @@ impl Children {
         self.quarantine.first().map(|(at, _)| *at)
     }
 
-    /// The agents in quarantine, as they were when their actors died.
+    /// The agents in quarantine, as they were when their actors died, and stale.
     pub(crate) fn quarantined(&self) -> Vec<AgentView> {
         self.quarantine.iter().filter_map(|(until, uri)| self.quarantined_until(*until, uri)).collect()
     }
@@ -168,6 +168,11 @@ impl Children {
         let (presence, sequence) = match child.memory.recall() {
             Some(memory) => memory.presence(),
             None => (Arc::new(Presence::unknown(clock::now(), self.kind)), 0),
+        };
+        // Nobody stands behind it any more.
+        let presence = match presence.freshness {
+            Freshness::Fresh => Arc::new(Presence { freshness: Freshness::Stale, ..(*presence).clone() }),
+            Freshness::Stale | Freshness::Unknown => presence,
         };
         Some(AgentView {
             uri: uri.clone(),

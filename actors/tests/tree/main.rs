@@ -8,6 +8,7 @@ mod support;
 
 mod day;
 mod lines;
+mod observing;
 mod outage;
 mod pace;
 mod pushes;

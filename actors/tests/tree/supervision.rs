@@ -85,7 +85,8 @@ fn an_agent_that_keeps_dying_is_left_alone_for_an_hour_and_then_comes_back() {
         assert!(matches!(&late.heard()[..], [PresenceEvent::Unserved { .. }]));
         pool.set(1, Activity::Busy);
         pass(seconds(3_590)).await;
-        assert_eq!(provider.observe().await.unwrap().agents().count(), 1);
+        let view = provider.observe().await.unwrap();
+        assert_eq!(view.agents().filter(|agent| agent.quarantined_until.is_some()).count(), 1);
         pass(seconds(20)).await;
         let mut last = None;
         for event in ucc.heard().into_iter().chain(late.heard()) {
