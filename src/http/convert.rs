@@ -129,6 +129,16 @@ impl From<&Failure> for model::FailureDetail {
     }
 }
 
+/// How an agent stands.
+#[must_use]
+pub fn state_of(view: &AgentView) -> model::AgentState {
+    match (&view.quarantined_until, &view.subscription) {
+        (Some(_), _) => model::AgentState::Quarantined,
+        (None, Some(subscription)) => subscription.state.into(),
+        (None, None) => model::AgentState::Served,
+    }
+}
+
 impl From<SubscriptionState> for model::AgentState {
     fn from(state: SubscriptionState) -> Self {
         match state {
@@ -167,11 +177,7 @@ impl From<&AgentView> for model::Agent {
             uri: view.uri.as_str().to_owned(),
             presence: view.presence.as_ref().into(),
             sequence: view.sequence,
-            state: match (view.quarantined_until, subscription) {
-                (Some(_), _) => model::AgentState::Quarantined,
-                (None, Some(subscription)) => subscription.state.into(),
-                (None, None) => model::AgentState::Served,
-            },
+            state: state_of(view),
             endpoint: subscription.and_then(|subscription| subscription.via).map(Into::into),
             uccs: view.watchers.iter().map(|name| name.as_ref().to_owned()).collect(),
             failures: subscription.map_or(0, |subscription| subscription.failures),

@@ -1,10 +1,11 @@
-//! The tasks that look at the provider and listen to what happens.
+//! The task that looks at the provider, and the task that listens to what happens.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use presence_actors::{Provider, ProviderView, now};
-use tokio::sync::watch;
+use presence_actors::{Occurrence, Provider, ProviderView, now};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 
 use super::Snapshot;
 use super::changes::ChangeLog;
@@ -18,49 +19,65 @@ const REST: u32 = 20;
 
 /// Looks at the provider again and again.
 pub(super) struct Looks {
-    publish: watch::Sender<Arc<Snapshot>>,
-    samples: Arc<Mutex<Samples>>,
-    _changes: Arc<Mutex<ChangeLog>>,
-    background: Background,
+    pub(super) publish: watch::Sender<Arc<Snapshot>>,
+    pub(super) samples: Arc<Mutex<Samples>>,
+    pub(super) background: Arc<Mutex<Background>>,
 }
 
 impl Looks {
-    pub(super) fn new(
-        started: Instant,
-        publish: watch::Sender<Arc<Snapshot>>,
-        samples: Arc<Mutex<Samples>>,
-        changes: Arc<Mutex<ChangeLog>>,
-    ) -> Self {
-        Self { publish, samples, _changes: changes, background: Background::new(started) }
-    }
-
     /// Looks until nobody wants to see it any more, or the provider has ended.
-    pub(super) async fn go_on(mut self, provider: Provider) {
+    pub(super) async fn go_on(self, provider: Provider) {
         let mut pace = tokio::time::interval(PACE);
         while !self.publish.is_closed() {
             pace.tick().await;
             let before = now();
             let Ok(view) = provider.observe().await else { return };
-            self.publish(view);
+            let calls = provider.uccs().await.iter().map(|ucc| ucc.calls).sum();
+            self.publish(view, calls, provider.meters().read().changes);
             pace.reset_after(PACE.max(now().saturating_duration_since(before) * REST));
         }
     }
 
-    fn publish(&mut self, view: ProviderView) {
+    fn publish(&self, view: ProviderView, calls: usize, changes: u64) {
         let now = now();
-        let counters = counters(&view);
-        let samples = Arc::clone(&self.samples);
-        let snapshot = self.background.snapshot(now, view, 0, |counts| {
-            samples.lock().unwrap_or_else(PoisonError::into_inner).take(now, counters, counts, counts.pending)
-        });
+        let counters = Counters { changes, messages: messages(&view) };
+        let snapshot =
+            self.background.lock().unwrap_or_else(PoisonError::into_inner).snapshot(now, view, calls, |counts| {
+                let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+                samples.take(now, counters, counts, counts.pending)
+            });
         self.publish.send_replace(Arc::new(snapshot));
     }
 }
 
-fn counters(view: &ProviderView) -> Counters {
-    let wires = view.sources.iter().flat_map(|source| &source.endpoints).map(|endpoint| endpoint.wire);
-    Counters {
-        changes: view.agents().map(|agent| agent.sequence).sum(),
-        messages: wires.map(|wire| wire.subscribes + wire.notifies).sum(),
+/// SIP messages about presence since the start, in both directions.
+fn messages(view: &ProviderView) -> u64 {
+    let endpoints = view.sources.iter().flat_map(|source| &source.endpoints);
+    endpoints.map(|endpoint| endpoint.wire.subscribes + endpoint.wire.notifies).sum()
+}
+
+/// Keeps what happens, until nobody asks for it any more or the provider has ended. What comes too fast is missed.
+pub(super) async fn listen(
+    mut occurrences: broadcast::Receiver<Occurrence>,
+    changes: Weak<Mutex<ChangeLog>>,
+    background: Arc<Mutex<Background>>,
+) {
+    loop {
+        let occurrence = match occurrences.recv().await {
+            Ok(occurrence) => occurrence,
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => return,
+        };
+        let Some(changes) = changes.upgrade() else { return };
+        let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
+        match occurrence {
+            Occurrence::Changed(change) => changes.record(now(), change),
+            Occurrence::Failed { uri, via, .. } => changes.failed(uri, via),
+            Occurrence::Endpoint { kind, up, failure, at, .. } => {
+                let why = failure.as_ref().map(ToString::to_string);
+                background.lock().unwrap_or_else(PoisonError::into_inner).endpoint(at, kind, up, why);
+            }
+            Occurrence::Abandoned { .. } | Occurrence::Revived { .. } => {}
+        }
     }
 }

@@ -24,8 +24,9 @@ use changes::ChangeLog;
 pub use changes::Recorded;
 use look::Looks;
 use samples::Samples;
+use snapshot::Background;
 pub use snapshot::Snapshot;
-pub(super) use words::{clock_time, counted, spoken, thousands};
+pub(super) use words::{clock_time, counted, spoken};
 
 /// What the process looks like, and looked like. A handle: clones are cheap and show the same, on any thread.
 #[derive(Clone)]
@@ -41,10 +42,14 @@ impl Observatory {
     pub fn start(provider: Provider) -> Self {
         let started = now();
         let (publish, latest) = watch::channel(Arc::new(Snapshot::nothing_yet(started)));
-        let (samples, changes) = (Arc::default(), Arc::default());
-        let looks = Looks::new(started, publish, Arc::clone(&samples), Arc::clone(&changes));
+        let observatory = Self { latest, samples: Arc::default(), changes: Arc::default() };
+        let background = Arc::new(Mutex::new(Background::new(started)));
+        let listening =
+            look::listen(provider.occurrences(), Arc::downgrade(&observatory.changes), Arc::clone(&background));
+        actix_rt::spawn(listening);
+        let looks = Looks { publish, samples: Arc::clone(&observatory.samples), background };
         actix_rt::spawn(looks.go_on(provider));
-        Self { latest, samples, changes }
+        observatory
     }
 
     /// What was seen last: about a second ago at most, or twenty times as long as a look takes.

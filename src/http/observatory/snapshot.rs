@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use presence_actors::{EndpointView, ProviderView, SourceView};
-use presence_core::{EndpointKind, EndpointState, SourceKind};
+use presence_core::{EndpointKind, SourceKind};
 
 use super::recovery::{EndpointNow, Look, Recovering, RecoveryTracker};
 use super::samples::Rates;
@@ -133,7 +133,7 @@ impl Background {
         let mut endpoints = Vec::with_capacity(source.endpoints.len());
         for endpoint in &source.endpoints {
             let why = endpoint.last_failure.as_ref().map(ToString::to_string);
-            let is_up = is_up(endpoint);
+            let is_up = endpoint.up;
             self.stand(now, endpoint.kind, is_up, why.clone());
             endpoints.push(EndpointNow { kind: endpoint.kind, is_up, why });
         }
@@ -154,7 +154,7 @@ impl Background {
             endpoint: endpoint.kind.into(),
             uri: endpoint.uri.as_str().to_owned(),
             state: endpoint.state.to_string(),
-            up: is_up(endpoint),
+            up: endpoint.up,
             since: standing.map(|standing| moment(standing.since)),
             last_failure: endpoint.last_failure.as_ref().map(Into::into),
             agents: tally.served_by(endpoint.kind),
@@ -176,9 +176,4 @@ impl Background {
         });
         model::Source { source: source.kind.into(), ready, why, agents: tally.counts, restarts: source.restarts }
     }
-}
-
-/// True when the endpoint can serve agents.
-const fn is_up(endpoint: &EndpointView) -> bool {
-    matches!(endpoint.state, EndpointState::Established)
 }

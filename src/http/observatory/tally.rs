@@ -3,13 +3,8 @@
 use presence_actors::AgentView;
 use presence_core::{EndpointKind, Freshness, SourceKind};
 
+use crate::http::convert::state_of;
 use crate::http::model::{AgentCounts, AgentState};
-
-/// How an agent stands.
-#[must_use]
-pub(in crate::http) fn state_of(agent: &AgentView) -> AgentState {
-    agent.subscription.as_ref().map_or(AgentState::Served, |subscription| subscription.state.into())
-}
 
 /// How many agents stand how, in more detail than the API tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
