@@ -13,6 +13,11 @@ use presence_core::AgentUri;
 use crate::demo::DemoDialect;
 use crate::exit::Exit;
 use crate::logging::LogOptions;
+pub use crate::terminal::arguments::{
+    AgentArguments, AgentsArguments, CompletionsArguments, QueuesArguments, ReviveArguments, StatusArguments,
+    WatchArguments,
+};
+use crate::terminal::examples;
 use crate::this_computer;
 use token::TOKEN_EXAMPLES;
 pub use token::{
@@ -100,6 +105,43 @@ pub enum Command {
     /// written, 78 when it cannot be used.
     #[command(after_long_help = TOKEN_EXAMPLES)]
     Token(TokenArguments),
+
+    /// Say in one glance whether everything is well with a running provider
+    ///
+    /// Asks its API: the verdict, the agents, the endpoints, the throttle, and how far a recovery is. Exit code 0 when all
+    /// is well or recovering by itself, 1 when it is degraded or down and someone must look, 69 when no provider answers.
+    #[command(after_long_help = examples::STATUS)]
+    Status(StatusArguments),
+
+    /// Watch the presence of agents change, live
+    ///
+    /// Writes one line per change until Ctrl-C, looks for the provider again when it is lost, and says so. In a pipe the
+    /// fields have tabs between them: time, kind, agent, previous, new, activity, source, why. Nothing is subscribed to:
+    /// it shows what the queues of the provider see.
+    #[command(after_long_help = examples::WATCH)]
+    Watch(WatchArguments),
+
+    /// List agents with their presence and their state
+    ///
+    /// The table fits the terminal; in a pipe there is one line per agent with tabs between its fields: URI, presence,
+    /// its number, activity, since, freshness, state, source, endpoint, failures, next attempt, queues.
+    #[command(after_long_help = examples::AGENTS)]
+    Agents(AgentsArguments),
+
+    /// Say everything about one agent: why its presence is as it is, its rules, its subscription, its last changes
+    #[command(after_long_help = examples::AGENT)]
+    Agent(AgentArguments),
+
+    /// Have abandoned agents tried again, at once and without a question
+    #[command(after_long_help = examples::REVIVE)]
+    Revive(ReviveArguments),
+
+    /// List the queues that watch agents, inside the provider and over its API
+    Queues(QueuesArguments),
+
+    /// Print what a shell needs to complete this command line
+    #[command(after_long_help = examples::COMPLETIONS)]
+    Completions(CompletionsArguments),
 }
 
 const RUN_EXAMPLES: &str = "\

@@ -8,24 +8,38 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: done as asked. `check` found no error (warnings are allowed), a signal ended the service in an orderly way.
     Ok = 0,
-    /// 1: the question has been answered, and the answer is no: `explain` found no source for the URI, a step of `doctor` failed.
+    /// 1: the question has been answered, and the answer is no: `explain` found no source for the URI, a step of `doctor`
+    /// failed, `status` is degraded or down, `agent` and `revive` found no such agent.
     No = 1,
     /// 64: the command line is wrong.
     Usage = 64,
+    /// 69: no provider answers, or it cannot answer now.
+    Unavailable = 69,
     /// 70: a fault of this program.
     Internal = 70,
     /// 73: a log file or its directory cannot be created.
     CannotCreate = 73,
     /// 74: the answer could not be written to the standard output.
     Io = 74,
+    /// 77: the provider wants a token, or another one.
+    NoPermission = 77,
     /// 78: the configuration cannot be read, holds an error, or lacks what `run` needs. A restart does not help; the file must change.
     Config = 78,
 }
 
 impl Exit {
     /// Every exit code, in ascending order.
-    pub const ALL: [Self; 7] =
-        [Self::Ok, Self::No, Self::Usage, Self::Internal, Self::CannotCreate, Self::Io, Self::Config];
+    pub const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::No,
+        Self::Usage,
+        Self::Unavailable,
+        Self::Internal,
+        Self::CannotCreate,
+        Self::Io,
+        Self::NoPermission,
+        Self::Config,
+    ];
 
     /// The number that the shell sees.
     #[must_use]
@@ -38,11 +52,13 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "done as asked",
-            Self::No => "explain: no source serves the URI; doctor: a step failed",
+            Self::No => "explain: no source serves the URI; doctor: a step failed; status: degraded or down",
             Self::Usage => "the command line is wrong",
+            Self::Unavailable => "no provider answers, or it cannot answer now",
             Self::Internal => "a fault of this program",
             Self::CannotCreate => "a log file cannot be created",
             Self::Io => "the answer could not be written",
+            Self::NoPermission => "the provider wants a token, or another one",
             Self::Config => "the configuration cannot be read, holds an error, or lacks what run needs",
         }
     }

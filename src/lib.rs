@@ -23,5 +23,6 @@ pub mod run;
 pub mod shutdown;
 pub mod simulate;
 pub mod start;
+pub mod terminal;
 mod this_computer;
 pub mod token;

@@ -8,7 +8,7 @@ use clap::Parser;
 use presence_provider::answer::Answer;
 use presence_provider::args::{Arguments, Command};
 use presence_provider::exit::Exit;
-use presence_provider::{check, doctor, explain, provision, simulate, start, token};
+use presence_provider::{check, doctor, explain, provision, simulate, start, terminal, token};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -37,6 +37,13 @@ fn answer(arguments: &Arguments, color: bool) -> Answer {
         Command::Run(arguments) => start::run(arguments, color),
         Command::Demo(arguments) => start::demo(arguments),
         Command::Simulate(arguments) => simulate::simulate(arguments),
+        Command::Status(arguments) => terminal::status(arguments),
+        Command::Watch(arguments) => terminal::watch(arguments),
+        Command::Agents(arguments) => terminal::agents(arguments),
+        Command::Agent(arguments) => terminal::agent(arguments),
+        Command::Revive(arguments) => terminal::revive(arguments),
+        Command::Queues(arguments) => terminal::queues(arguments),
+        Command::Completions(arguments) => terminal::completions(arguments),
         Command::Token(arguments) => token::token(arguments, color),
     }
 }
