@@ -51,12 +51,16 @@ fn short(event: &Happening) -> String {
     match event {
         Happening::Told(PresenceEvent::Pending { uri }) => format!("{} pending", agent(uri)),
         Happening::Told(PresenceEvent::Current { uri, sequence, .. }) => format!("{} current {sequence}", agent(uri)),
-        Happening::Told(PresenceEvent::Changed(change)) => format!("{} changed {}", agent(&change.uri), change.sequence),
+        Happening::Told(PresenceEvent::Changed(change)) => {
+            format!("{} changed {}", agent(&change.uri), change.sequence)
+        }
         Happening::Told(PresenceEvent::Unserved { uri, .. }) => format!("{} unserved", agent(uri)),
         Happening::Told(PresenceEvent::Lagged { missed }) => format!("queue lagged {missed}"),
         Happening::Released(uri) => format!("{} released", agent(uri)),
         Happening::Endpoint(change) => format!("{:?} {:?}", change.kind, change.state),
-        Happening::Lagged(missed) => format!("lagged {}", missed.map_or("unknown".to_owned(), |missed| missed.to_string())),
+        Happening::Lagged(missed) => {
+            format!("lagged {}", missed.map_or("unknown".to_owned(), |missed| missed.to_string()))
+        }
     }
 }
 
