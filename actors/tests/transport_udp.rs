@@ -4,6 +4,7 @@
 mod transport_support;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use presence_actors::transport::{SendError, Transport};
@@ -58,6 +59,25 @@ async fn an_answer_goes_to_the_port_of_the_pool_from_which_the_request_came() {
     assert_eq!(receive(&other_port).await, ("SIP/2.0 200 OK\r\n\r\n".to_owned(), local));
     transport.disconnect();
     assert_eq!(transport.send(FlowId::PRIMARY, Bytes::new()), Err(SendError::NotConnected(FlowId::PRIMARY)));
+}
+
+#[actix::test]
+async fn what_goes_both_ways_is_counted_and_what_a_stranger_sends_is_not() {
+    let pool = UdpSocket::bind(loopback()).await.unwrap();
+    let (recipient, mut events) = recorder();
+    let settings = settings(TransportKind::Udp, pool.local_addr().unwrap());
+    let traffic = Arc::clone(&settings.traffic);
+    let transport = Transport::start(settings, recipient);
+    transport.connect(1);
+    let (local, _) = events.connected(1).await;
+    let stranger = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    stranger.send_to(&notify(1, 500), local).await.unwrap();
+    let notify = notify(2, 100);
+    pool.send_to(&notify, local).await.unwrap();
+    events.message().await;
+    transport.send(FlowId::PRIMARY, Bytes::from_static(b"OPTIONS sip:pool SIP/2.0\r\n\r\n")).unwrap();
+    assert_eq!(receive(&pool).await.0.len(), 28);
+    assert_eq!((traffic.sent(), traffic.received(), traffic.connections()), (28, notify.len() as u64, 1));
 }
 
 #[actix::test]

@@ -110,6 +110,8 @@ fn whom_both_endpoints_may_not_see_is_given_up_at_once_and_the_others_stay() {
         ucc.subscribe_to(1..=6);
         pass(seconds(10)).await;
         assert_eq!(stands(&provider, &agent(6)).await.0, SubscriptionState::Abandoned);
+        let failure = provider.observe_agent(&agent(6)).await.unwrap().subscription.unwrap().last_failure.unwrap();
+        assert_eq!((failure.code, failure.ms_diagnostics), (Some(403), Some(2004)), "what its row in the list says");
         let asked = forest.counters().resources_asked;
         assert_eq!(asked, 5 + 2, "once by each endpoint");
         pass(seconds(3_600)).await;
@@ -334,6 +336,8 @@ fn one_agent_that_spoils_every_batch_fails_alone_whatever_the_400_is_diagnosed_w
             let served = (1..=30).filter(|number| forest.served_by(*number).len() == 1).count();
             assert_eq!(served, 29, "diagnosed with {diagnosis}");
             assert_eq!(stands(&provider, &culprit).await.0, SubscriptionState::Abandoned);
+            let subscription = provider.observe_agent(&culprit).await.unwrap().subscription.unwrap();
+            assert_eq!(subscription.last_failure.unwrap().ms_diagnostics, Some(diagnosis));
             errors::take();
         });
     }
