@@ -164,6 +164,12 @@ impl PusherBook {
         known.beats.values().map(BTreeSet::len).sum()
     }
 
+    /// How many agents are held, and how many pushers hold them.
+    pub(super) fn counts(&mut self, now: Instant) -> (usize, usize) {
+        self.lapse(now);
+        (self.agents.len(), self.pushers.len())
+    }
+
     /// Whose an agent is, seen from a pusher.
     pub(super) fn owner(&self, now: Instant, pusher: &str, uri: &AgentUri) -> Owner {
         match self.held(now, uri) {

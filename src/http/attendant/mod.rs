@@ -13,10 +13,8 @@ mod said;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::error::JsonPayloadError;
-use actix_web::http::StatusCode;
-use actix_web::web::{self, JsonConfig, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
+use actix_web::web::{self, ServiceConfig};
 use presence_actors::PushRefused;
 use presence_core::{AgentUri, SourceRules, Verdict};
 use serde::Serialize;
@@ -24,7 +22,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::convert::{moment, seconds_until};
 use super::model::{BulkPush, BulkPushed, Heartbeat, PushItem, PushRefusal, Pushed};
-use super::{Api, Caller, Problem, Scope};
+use super::{Api, Caller, Problem, Scope, body};
 use book::{Held, Owner};
 pub use pushers::Pushers;
 use pushers::Refused;
@@ -32,8 +30,6 @@ use said::Said;
 
 /// So many agents may be pushed with one request.
 const MAX_BULK: usize = 10_000;
-/// So many bytes have room for them.
-const MAX_BULK_BYTES: usize = 8 * 1024 * 1024;
 /// When something that is full or ending may be tried again.
 const LATER: Duration = Duration::from_secs(10);
 
@@ -48,7 +44,7 @@ pub(super) struct Doc;
 
 /// The routes of this part.
 pub(super) fn configure(config: &mut ServiceConfig) {
-    let bulk = web::resource("/api/v1/attendant/presence").app_data(bulk_json()).route(web::put().to(put_many));
+    let bulk = web::resource("/api/v1/attendant/presence").app_data(body::bulk_json()).route(web::put().to(put_many));
     let one = web::resource("/api/v1/attendant/presence/{uri}")
         .route(web::put().to(put_one))
         .route(web::get().to(get_one))
@@ -298,20 +294,6 @@ fn nothing() -> Problem {
 
 fn interrupted() -> Problem {
     Problem::unavailable("the service ends", LATER)
-}
-
-/// A bulk may be larger than other bodies.
-fn bulk_json() -> JsonConfig {
-    JsonConfig::default().limit(MAX_BULK_BYTES).error_handler(|error: JsonPayloadError, _: &HttpRequest| {
-        let status = match &error {
-            JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
-                StatusCode::PAYLOAD_TOO_LARGE
-            }
-            JsonPayloadError::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Problem::new(status, format!("the body: {error}")).into()
-    })
 }
 
 #[cfg(test)]

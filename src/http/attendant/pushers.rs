@@ -94,6 +94,11 @@ impl Pushers {
         self.book.lock().await.heard(now(), pusher)
     }
 
+    /// Of how many agents a push holds, and how many pushers they have.
+    pub(in crate::http) async fn counts(&self) -> (usize, usize) {
+        self.book.lock().await.counts(now())
+    }
+
     /// What is held of an agent.
     pub(super) async fn held(&self, uri: &AgentUri) -> Option<Held> {
         self.book.lock().await.held(now(), uri)
