@@ -33,7 +33,7 @@ mod tests {
     use crate::demo::DemoDialect;
 
     fn demo(agents: usize, uccs: usize) -> Demo {
-        Demo { agents, uccs, duration: None, seed: 1, rate: NonZeroU32::MIN, dialect: DemoDialect::Skype }
+        Demo { agents, uccs, duration: None, seed: 1, rate: NonZeroU32::MIN, dialect: DemoDialect::Skype, listen: None }
     }
 
     #[test]
