@@ -1,12 +1,202 @@
 //! Whether the process lives, and whether it is ready.
 
-use actix_web::web::ServiceConfig;
-use utoipa::OpenApi;
+use std::time::Duration;
+
+use actix_rt::System;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, ResponseError};
+use presence_core::{SourceKind, SourceRules};
+use serde::Serialize;
+use tokio::sync::oneshot;
+use utoipa::{OpenApi, ToSchema};
+
+use super::model::{Source, SourceName};
+use super::{Api, Problem};
+
+/// The actors' thread has so long to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What this part adds to the description of the API.
 #[derive(OpenApi)]
-#[openapi()]
+#[openapi(
+    paths(live, ready),
+    components(schemas(Alive, Readiness, NotReady)),
+    tags((name = "monitoring", description = "For monitoring systems"))
+)]
 pub(super) struct Doc;
 
 /// The routes of this part.
-pub(super) fn configure(_config: &mut ServiceConfig) {}
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config.service(web::resource("/health/live").route(web::get().to(live)));
+    config.service(web::resource("/health/ready").route(web::get().to(ready)));
+}
+
+/// The process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct Alive {
+    /// Always true.
+    alive: bool,
+}
+
+/// Whether a source can serve its agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct SourceReadiness {
+    /// Which.
+    source: SourceName,
+    /// True when it can.
+    ready: bool,
+    /// Why not.
+    why: Option<String>,
+}
+
+/// Whether all sources can serve their agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// All can.
+    ready: bool,
+    /// Each one that is switched on.
+    sources: Vec<SourceReadiness>,
+}
+
+/// A problem document that says which source is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct NotReady {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(flatten)]
+    readiness: Readiness,
+}
+
+/// Is the process alive?
+///
+/// Asks the thread of the actors, which has a second to answer. Needs no token.
+#[utoipa::path(
+    get, path = "/health/live", tag = "monitoring",
+    responses(
+        (status = 200, description = "It lives", body = Alive),
+        (status = 503, description = "The actors do not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn live() -> Result<web::Json<Alive>, Problem> {
+    actors_answer().await?;
+    Ok(web::Json(Alive { alive: true }))
+}
+
+/// Can every source serve its agents?
+///
+/// A source without an endpoint that is up is not ready, and the answer says why. Needs no token.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "monitoring",
+    responses(
+        (status = 200, description = "All sources are ready", body = Readiness),
+        (status = 503, description = "A source is not ready", body = NotReady, content_type = "application/problem+json"),
+    )
+)]
+async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    actors_answer().await?;
+    Ok(match readiness(api.observatory.snapshot().sources(), api.provider.rules()) {
+        Ok(readiness) => HttpResponse::Ok().json(readiness),
+        Err(not_ready) => not_ready.response(),
+    })
+}
+
+const fn element(source: SourceName) -> &'static str {
+    match source {
+        SourceName::Attendant => SourceKind::Attendant.element(),
+        SourceName::Pstn => SourceKind::Pstn.element(),
+        SourceName::MsGraph => SourceKind::MsGraph.element(),
+        SourceName::Ucma => SourceKind::Ucma.element(),
+    }
+}
+
+/// Which source is ready, and which is not; `rules` says which are switched on.
+fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, NotReady> {
+    let of = |source: &Source| SourceReadiness { source: source.source, ready: source.ready, why: source.why.clone() };
+    let sources: Vec<_> = sources.iter().map(of).collect();
+    let reasons: Vec<_> = sources
+        .iter()
+        .filter(|source| !source.ready)
+        .map(|source| {
+            let why = source.why.as_deref().unwrap_or("it does not say why");
+            format!("the {} is not ready: {why}", element(source.source))
+        })
+        .collect();
+    // Before the first look at the provider none of them is seen.
+    let is_seen = !sources.is_empty() || (rules.attendant.is_none() && !rules.pstn && !rules.ucma);
+    let ready = reasons.is_empty() && is_seen;
+    let readiness = Readiness { ready, sources };
+    if ready {
+        return Ok(readiness);
+    }
+    let detail = if reasons.is_empty() { "the sources have just been started".to_owned() } else { reasons.join("; ") };
+    Err(NotReady { problem: Problem::unavailable(detail, PATIENCE), readiness })
+}
+
+impl NotReady {
+    fn response(&self) -> HttpResponse {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        self.problem.error_response().set_body(text).map_into_boxed_body()
+    }
+}
+
+/// Has the thread of the actors do something, to see whether it does anything.
+async fn actors_answer() -> Result<(), Problem> {
+    let (answer, answered) = oneshot::channel();
+    if let Some(system) = System::try_current() {
+        system.arbiter().spawn(async move {
+            let _ = answer.send(());
+        });
+    }
+    match tokio::time::timeout(PATIENCE, answered).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => {
+            let detail =
+                format!("the actors have not answered for {} s: the process hangs or ends", PATIENCE.as_secs());
+            Err(Problem::unavailable(detail, PATIENCE))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::model::AgentCounts;
+
+    fn source(source: SourceName, why: Option<&str>) -> Source {
+        let (ready, why) = (why.is_none(), why.map(str::to_owned));
+        Source { source, ready, why, agents: AgentCounts::default(), restarts: 0 }
+    }
+
+    fn rules() -> SourceRules {
+        SourceRules { attendant: None, pstn: true, graph: false, ucma: true }
+    }
+
+    #[test]
+    fn ready_is_who_has_every_source_ready() {
+        let sources = [source(SourceName::Pstn, None), source(SourceName::Ucma, None)];
+        let readiness = readiness(&sources, &rules()).unwrap();
+        assert!(readiness.ready && readiness.sources.iter().all(|source| source.ready));
+    }
+
+    #[test]
+    fn the_source_that_is_not_ready_is_named_with_the_reason() {
+        let sources = [source(SourceName::Pstn, None), source(SourceName::Ucma, Some("no endpoint is up: refused"))];
+        let not_ready = readiness(&sources, &rules()).unwrap_err();
+        assert_eq!(not_ready.problem.detail, "the UcmaPresenceSource is not ready: no endpoint is up: refused");
+        let json = serde_json::to_value(&not_ready).unwrap();
+        assert_eq!((&json["status"], &json["ready"]), (&503.into(), &false.into()));
+        assert_eq!(json["sources"][0]["ready"], true);
+        assert_eq!(json["sources"][1]["source"], "UcmaPresenceSource");
+    }
+
+    #[test]
+    fn nobody_is_ready_before_the_first_look_unless_there_is_nothing_to_look_at() {
+        assert!(readiness(&[], &rules()).is_err());
+        assert!(readiness(&[], &SourceRules::default()).is_ok());
+    }
+
+    #[actix_web::test]
+    async fn the_actors_answer_while_their_thread_is_free() {
+        assert_eq!(actors_answer().await, Ok(()));
+    }
+}
