@@ -1,12 +1,184 @@
 //! Live events: server-sent events and WebSocket.
+//!
+//! A stream reads the feed of its queue with its own cursor, and only when its connection has taken what was read before:
+//! a slow reader costs nobody anything, and no more memory than one batch.
 
-use actix_web::web::ServiceConfig;
-use utoipa::OpenApi;
+mod reader;
+mod render;
+mod server_sent;
+mod web_socket;
+
+use std::time::Duration;
+
+use actix_web::http::header::HeaderMap;
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use presence_core::AgentUri;
+use presence_core::log_text::Safe;
+use serde::Deserialize;
+use utoipa::{IntoParams, OpenApi};
+
+use super::metrics::Stream;
+use super::model::Event;
+use super::uccs::{Alter, MAX_URIS, OfUcc, beyond, own};
+use super::{Api, Caller, Problem, Scope};
+use reader::{Of, Reader};
+
+/// Each stream shows every so often that it lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// A client that takes or says nothing for so long is gone.
+const DEAD_AFTER: Duration = Duration::from_secs(45);
 
 /// What this part adds to the description of the API.
 #[derive(OpenApi)]
-#[openapi()]
+#[openapi(
+    paths(server_sent_events, over_web_socket),
+    tags((name = "events", description = "Live events"))
+)]
 pub(super) struct Doc;
 
 /// The routes of this part.
-pub(super) fn configure(_config: &mut ServiceConfig) {}
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/api/v1/events").route(web::get().to(server_sent_events)))
+        .service(web::resource("/api/v1/events/websocket").route(web::get().to(over_web_socket)));
+}
+
+/// Which events.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Asked {
+    /// The queue whose events these are; it is registered if it is not yet. Without it: the queue of a token that is for one
+    /// queue only; with the scope `read`, every change of every agent and endpoint from now on.
+    #[param(example = "sales")]
+    ucc: Option<String>,
+    /// Agents that the queue wants from now on, with commas between them; write `%2B` for the plus of a telephone number.
+    #[param(example = "sip:user1@domain.com,tel:%2B31612345678")]
+    agents: Option<String>,
+    /// The id of the last event that was read: what happened since then follows. The header Last-Event-ID says the same.
+    last_event_id: Option<String>,
+}
+
+/// A name of its own: the macro of the description writes a path that the lints refuse where it sees `Query<Asked>`.
+type InQuery = web::Query<Asked>;
+
+/// Events as server-sent events
+///
+/// A new stream begins with what is known of every agent of the queue: `current`, `pending` or `unserved`. Then comes every
+/// change, in order. A stream that is opened with the id of the last event goes on there; when that is too long ago, it says
+/// `lagged`, and what holds now follows. A comment every 15 s shows that the stream lives.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "events",
+    params(Asked, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    responses(
+        (status = 200, description = "The stream; `data:` is an Event", body = Event, content_type = "text/event-stream"),
+        (status = 409, description = "A queue inside the process has this name", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The queue would want too many agents", body = Problem, content_type = "application/problem+json"),
+        OfUcc
+    )
+)]
+async fn server_sent_events(
+    api: Data<Api>,
+    caller: Caller,
+    asked: InQuery,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let reader = open(&api, &caller, &asked, request.headers(), Stream::ServerSentEvents).await?;
+    Ok(server_sent::answer(reader))
+}
+
+/// Events over WebSocket
+///
+/// The same events as texts, with the field `id` beside the others. The client may send `{"subscribe":["URI"]}` and
+/// `{"unsubscribe":["URI"]}`; what is wrong with that is answered as `{"type":"problem","status":422,"detail":"..."}`.
+#[utoipa::path(
+    get, path = "/api/v1/events/websocket", tag = "events",
+    params(Asked, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    responses(
+        (status = 101, description = "The stream; each text is an Event"),
+        (status = 409, description = "A queue inside the process has this name", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The queue would want too many agents", body = Problem, content_type = "application/problem+json"),
+        OfUcc
+    )
+)]
+async fn over_web_socket(
+    api: Data<Api>,
+    caller: Caller,
+    asked: InQuery,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, Problem> {
+    // The handshake is looked at first: what is none must not open a stream of the queue.
+    let (response, session, messages) = actix_ws::handle(&request, payload).map_err(|error| {
+        Problem::bad_request(format!("this is the address of a WebSocket: {}", Safe(&error.to_string())))
+    })?;
+    let reader = open(&api, &caller, &asked, request.headers(), Stream::WebSocket).await?;
+    let messages = messages
+        .max_frame_size(web_socket::LONGEST_COMMAND)
+        .aggregate_continuations()
+        .max_continuation_size(web_socket::LONGEST_COMMAND);
+    actix_rt::spawn(web_socket::talk(reader, session, messages));
+    Ok(response)
+}
+
+/// Whose events are asked for; none for everybody's.
+fn whose(caller: &Caller, asked: &Asked) -> Result<Option<String>, Problem> {
+    if let Some(ucc) = &asked.ucc {
+        own(caller, ucc)?;
+        return Ok(Some(ucc.clone()));
+    }
+    if !caller.may(&Scope::Read)
+        && let Some(ucc) = caller.only_ucc()
+    {
+        return Ok(Some(ucc.to_owned()));
+    }
+    if asked.agents.is_some() {
+        return Err(Problem::bad_request("`agents` needs `ucc`: the queue that wants them"));
+    }
+    caller.require(&Scope::Read)?;
+    Ok(None)
+}
+
+/// Reads the agents of the query string; every one must be a URI.
+fn agents(asked: &Asked) -> Result<Vec<AgentUri>, Problem> {
+    let texts: Vec<_> =
+        asked.agents.iter().flat_map(|agents| agents.split(',')).filter(|text| !text.is_empty()).collect();
+    if texts.len() > MAX_URIS {
+        return Err(Problem::unprocessable(format!("more than {MAX_URIS} agents; subscribe them with POST")));
+    }
+    let read = |text: &str| {
+        // In a query string a plus that is not written as %2B is a blank.
+        let text = text.replacen("tel: ", "tel:+", 1);
+        AgentUri::parse(&text).map_err(|error| Problem::bad_request(format!("`agents` cannot be read: {error}")))
+    };
+    texts.into_iter().map(read).collect()
+}
+
+/// Opens a stream; `agents` are wanted from then on.
+async fn open(
+    api: &Data<Api>,
+    caller: &Caller,
+    asked: &Asked,
+    headers: &HeaderMap,
+    kind: Stream,
+) -> Result<Reader, Problem> {
+    let ucc = whose(caller, asked)?;
+    let agents = agents(asked)?;
+    let permit = api.admission.admit()?;
+    let of = match ucc {
+        None => Of::All(std::sync::Arc::clone(api.uccs.observers())),
+        Some(ucc) => {
+            let stream = api.uccs.open(&ucc).await?;
+            if !agents.is_empty() {
+                let altered = stream.ucc().alter(Alter { subscribe: agents, unsubscribe: Vec::new() }).await?;
+                if let Some(uri) = altered.beyond.first() {
+                    return Err(Problem::unprocessable(beyond(uri).why));
+                }
+            }
+            Of::Ucc(stream)
+        }
+    };
+    let header = headers.get("Last-Event-ID").map(|value| value.to_str().unwrap_or_default());
+    let last_id = header.or(asked.last_event_id.as_deref()).filter(|id| !id.is_empty());
+    Ok(Reader::new(api.clone(), of, kind, last_id, permit))
+}

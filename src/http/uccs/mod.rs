@@ -20,8 +20,9 @@ use presence_core::AgentUri;
 use utoipa::{IntoResponses, OpenApi};
 
 pub(in crate::http) use actor::Alter;
+pub(in crate::http) use agents::MAX_URIS;
 pub use registry::RemoteUccs;
-pub(in crate::http) use remote_ucc::{OpenStream, RemoteUcc};
+pub(in crate::http) use remote_ucc::OpenStream;
 
 use super::model::Refusal;
 use super::{Caller, Problem, Scope, body, is_ucc_name};

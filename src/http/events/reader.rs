@@ -1,0 +1,138 @@
+//! One open stream: what it reads, and where it is.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use presence_actors::{PresenceEvent, now};
+
+use crate::http::feed::{Cursor, Delivery, Happening, SharedFeed};
+use crate::http::metrics::Stream;
+use crate::http::uccs::OpenStream;
+use crate::http::{Api, StreamPermit};
+
+/// So many events are handed over at once.
+const BATCH: usize = 256;
+
+/// Whose events a stream carries.
+pub(super) enum Of {
+    /// A queue's.
+    Ucc(OpenStream),
+    /// Everything that happens in the process.
+    All(Arc<SharedFeed>),
+}
+
+impl Of {
+    pub(super) fn feed(&self) -> &SharedFeed {
+        match self {
+            Self::Ucc(stream) => stream.ucc().feed(),
+            Self::All(feed) => feed,
+        }
+    }
+}
+
+/// Why a stream has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The service ends.
+    Service,
+    /// The queue was let go.
+    Ucc,
+}
+
+/// One open stream.
+pub(super) struct Reader {
+    pub(super) api: Data<Api>,
+    of: Of,
+    kind: Stream,
+    cursor: Cursor,
+    epoch: u64,
+    batch: Vec<Delivery>,
+    _permit: StreamPermit,
+}
+
+impl Reader {
+    /// Begins to read, after the event with this id if there is one.
+    pub(super) fn new(api: Data<Api>, of: Of, kind: Stream, last_id: Option<&str>, permit: StreamPermit) -> Self {
+        let last_id = last_id.map(str::parse);
+        let (cursor, epoch) = {
+            let feed = of.feed().lock();
+            let cursor = match &of {
+                Of::Ucc(_) => Cursor::begin(&feed, last_id),
+                Of::All(_) => Cursor::from_now(&feed, last_id),
+            };
+            (cursor, feed.epoch())
+        };
+        api.meters.stream_opened(kind);
+        Self { api, of, kind, cursor, epoch, batch: Vec::new(), _permit: permit }
+    }
+
+    /// Whose events these are.
+    pub(super) const fn of(&self) -> &Of {
+        &self.of
+    }
+
+    /// What tells these events' numbers from others.
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The next events; waits for them. What was read is counted as delivered: hand it over.
+    ///
+    /// # Errors
+    /// When the stream has to end.
+    pub(super) async fn next(&mut self) -> Result<&[Delivery], Ended> {
+        self.batch.clear();
+        let feed = self.of.feed();
+        loop {
+            let written = feed.written();
+            if let Some(ended) = self.ended() {
+                return Err(ended);
+            }
+            feed.lock().read(&mut self.cursor, BATCH, &mut self.batch);
+            if !self.batch.is_empty() {
+                break;
+            }
+            let gone = async {
+                match &self.of {
+                    Of::Ucc(stream) => stream.ucc().gone().cancelled().await,
+                    Of::All(_) => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = written => {}
+                () = gone => {}
+                () = self.api.closing.cancelled() => {}
+            }
+        }
+        self.count();
+        Ok(&self.batch)
+    }
+
+    fn ended(&self) -> Option<Ended> {
+        match &self.of {
+            _ if self.api.closing.is_cancelled() => Some(Ended::Service),
+            Of::Ucc(stream) if stream.ucc().gone().is_cancelled() => Some(Ended::Ucc),
+            Of::Ucc(_) | Of::All(_) => None,
+        }
+    }
+
+    fn count(&self) {
+        let now = now();
+        self.api.meters.events_sent(self.batch.len() as u64);
+        for delivery in &self.batch {
+            match &delivery.event {
+                Happening::Told(PresenceEvent::Changed(change)) if change.changes_status() => {
+                    self.api.provider.meters().delivered(now.saturating_duration_since(change.new.since));
+                }
+                Happening::Lagged(_) => self.api.meters.lagged(),
+                Happening::Told(_) | Happening::Released(_) | Happening::Endpoint(_) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.api.meters.stream_closed(self.kind);
+    }
+}
