@@ -14,7 +14,6 @@ mod calls;
 pub mod convert;
 mod dashboard;
 mod events;
-#[allow(dead_code, reason = "its users follow")]
 mod feed;
 mod health;
 mod hosts;

@@ -11,12 +11,12 @@ mod web_socket;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
-use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::web::{self, Data, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use presence_core::AgentUri;
 use presence_core::log_text::Safe;
 use serde::Deserialize;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::OpenApi;
 
 use super::metrics::Stream;
 use super::model::Event;
@@ -45,22 +45,12 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 }
 
 /// Which events.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Clone, Debug, Deserialize)]
 struct Asked {
-    /// The queue whose events these are; it is registered if it is not yet. Without it: the queue of a token that is for one
-    /// queue only; with the scope `read`, every change of every agent and endpoint from now on.
-    #[param(example = "sales")]
     ucc: Option<String>,
-    /// Agents that the queue wants from now on, with commas between them; write `%2B` for the plus of a telephone number.
-    #[param(example = "sip:user1@domain.com,tel:%2B31612345678")]
     agents: Option<String>,
-    /// The id of the last event that was read: what happened since then follows. The header Last-Event-ID says the same.
     last_event_id: Option<String>,
 }
-
-/// A name of its own: the macro of the description writes a path that the lints refuse where it sees `Query<Asked>`.
-type InQuery = web::Query<Asked>;
 
 /// Events as server-sent events
 ///
@@ -69,7 +59,12 @@ type InQuery = web::Query<Asked>;
 /// `lagged`, and what holds now follows. A comment every 15 s shows that the stream lives.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events",
-    params(Asked, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    params(
+        ("ucc" = Option<String>, Query, example = "sales", description = "The queue whose events these are; it is registered if it is not yet. Without it: the queue of a token that is for one queue only; with the scope `read`, every change of every agent and endpoint from now on"),
+        ("agents" = Option<String>, Query, example = "sip:user1@domain.com,tel:+31612345678", description = "Agents that the queue wants from now on, with commas between them"),
+        ("last_event_id" = Option<String>, Query, description = "The id of the last event that was read: what has happened since then follows"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The same; it goes first")
+    ),
     responses(
         (status = 200, description = "The stream; `data:` is an Event", body = Event, content_type = "text/event-stream"),
         (status = 409, description = "A queue inside the process has this name", body = Problem, content_type = "application/problem+json"),
@@ -80,7 +75,7 @@ type InQuery = web::Query<Asked>;
 async fn server_sent_events(
     api: Data<Api>,
     caller: Caller,
-    asked: InQuery,
+    asked: Query<Asked>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let reader = open(&api, &caller, &asked, request.headers(), Stream::ServerSentEvents).await?;
@@ -93,7 +88,12 @@ async fn server_sent_events(
 /// `{"unsubscribe":["URI"]}`; what is wrong with that is answered as `{"type":"problem","status":422,"detail":"..."}`.
 #[utoipa::path(
     get, path = "/api/v1/events/websocket", tag = "events",
-    params(Asked, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was read")),
+    params(
+        ("ucc" = Option<String>, Query, example = "sales", description = "The queue whose events these are; it is registered if it is not yet. Without it: the queue of a token that is for one queue only; with the scope `read`, every change of every agent and endpoint from now on"),
+        ("agents" = Option<String>, Query, example = "sip:user1@domain.com,tel:+31612345678", description = "Agents that the queue wants from now on, with commas between them"),
+        ("last_event_id" = Option<String>, Query, description = "The id of the last event that was read: what has happened since then follows"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The same; it goes first")
+    ),
     responses(
         (status = 101, description = "The stream; each text is an Event"),
         (status = 409, description = "A queue inside the process has this name", body = Problem, content_type = "application/problem+json"),
@@ -104,7 +104,7 @@ async fn server_sent_events(
 async fn over_web_socket(
     api: Data<Api>,
     caller: Caller,
-    asked: InQuery,
+    asked: Query<Asked>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {

@@ -1,11 +1,10 @@
 //! The routes of the agents that a queue wants.
 
 use actix_web::HttpResponse;
-use actix_web::web::{self, Data, Json, Path};
+use actix_web::web::{Data, Json, Path, Query};
 use presence_core::AgentUri;
 use presence_core::log_text::Safe;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::{Alter, OfUcc, beyond, own, read_uris, see, unknown};
 use crate::http::model::{Interest, InterestOutcome, UccAgent, UccAgentPage};
@@ -19,19 +18,11 @@ const PAGE: usize = 100;
 const LONGEST_PAGE: usize = 1_000;
 
 /// Which agents of a queue.
-#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Range {
-    /// How many to skip; 0 unless given.
-    #[param(minimum = 0)]
     offset: Option<u32>,
-    /// How many at most; 100 unless given.
-    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
-
-/// A name of its own: the macro of the description writes a path that the lints refuse where it sees `Query<Range>`.
-type InQuery = web::Query<Range>;
 
 /// Reads the URI of a path.
 fn read(text: &str) -> Result<AgentUri, Problem> {
@@ -84,7 +75,11 @@ pub(super) async fn alter(
 /// The agents of a queue and what it knows of them
 #[utoipa::path(
     get, path = "/api/v1/uccs/{ucc}/agents", tag = "uccs",
-    params(("ucc" = String, Path, description = "The queue", example = "sales"), Range),
+    params(
+        ("ucc" = String, Path, description = "The queue", example = "sales"),
+        ("offset" = Option<u32>, Query, description = "How many to skip; 0 unless given"),
+        ("limit" = Option<usize>, Query, minimum = 1, maximum = 1000, description = "How many at most; 100 unless given")
+    ),
     responses(
         (status = 200, description = "A page of them, by URI", body = UccAgentPage),
         (status = 404, description = "No such queue is registered", body = Problem, content_type = "application/problem+json"),
@@ -95,7 +90,7 @@ pub(super) async fn list(
     api: Data<Api>,
     caller: Caller,
     ucc: Path<String>,
-    range: InQuery,
+    range: Query<Range>,
 ) -> Result<Json<UccAgentPage>, Problem> {
     see(&caller, &ucc)?;
     let limit = range.limit.unwrap_or(PAGE);
