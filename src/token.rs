@@ -173,7 +173,7 @@ fn list(arguments: &TokenListArguments, now: Timestamp, color: bool) -> Result<A
         );
         return Ok(Answer { stderr, ..Answer::ok(String::new()) });
     }
-    let rows: Vec<[String; 4]> = std::iter::once(["NAME", "SCOPES", "CREATED", "TAKEN"].map(str::to_owned))
+    let rows: Vec<[String; 4]> = std::iter::once(["NAME", "SCOPES", "CREATED", "VALID"].map(str::to_owned))
         .chain(
             tokens
                 .iter()

@@ -103,7 +103,58 @@ fn no_file_and_a_folder_instead_of_a_file() {
 fn no_queue_to_host() {
     let text = Config::text("", "", TLS, "");
     let text = text.replace("  <UnifiedContactCenters>\n  </UnifiedContactCenters>\n", "");
-    assert_told(&Config::of(&text), &["no queue to host"]);
+    assert_told(&Config::of(&text), &["no queue: write <UnifiedContactCenters>", "leave the HTTP API on"]);
+}
+
+const TCP: &str = r#"Address="127.0.0.1:9" Transport="tcp" Dialect="simple""#;
+
+fn with_http(http: &str, queues: &str) -> Config {
+    Config::of(&Config::text_with_http(http, "", "", TCP, queues))
+}
+
+#[test]
+fn without_a_queue_it_serves_those_that_come_over_the_api() {
+    let config = with_http(r#"<Http Listen="127.0.0.1:0" />"#, "");
+    let checked = check(&config, &["--no-lookup", "--strict"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.all());
+    let service = config.run(&[]);
+    service.says("the API and the dashboard are at http://127.0.0.1:");
+    assert_eq!(service.terminate().code, Some(0));
+}
+
+#[test]
+fn a_tokens_file_that_is_not_there_or_cannot_be_used() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let config = with_http(r#"<Http Listen="127.0.0.1:0" Tokens="tokens.json" />"#, &queue("ucc_app01", &[1]));
+    assert_told(&config, &["Http/@Tokens", "tokens.json", "`presence-provider token create` makes it"]);
+    let file = config.beside("tokens.json", "{\"version\": 1, \"tokens\": [}");
+    assert_told(&config, &["the tokens file", "mode 0644", "chmod g-w,o= "]);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_told(&config, &["the tokens file", "cannot be used", "line 1 column 27"]);
+    config.beside("tokens.json", "{\"version\": 1, \"tokens\": []}");
+    let doubt = "holds no token that is valid, so that nobody can use the HTTP API";
+    assert_eq!(check(&config, &["--no-lookup"]).with(doubt).count(), 1);
+    let service = config.run(&[]);
+    assert!(service.says(doubt).contains(" UccStarter WARN - "));
+    assert_eq!(service.terminate().code, Some(0));
+}
+
+#[test]
+fn a_listener_for_others_without_tokens_is_an_error_of_the_file() {
+    let config = with_http(r#"<Http Listen="0.0.0.0:0" />"#, &queue("ucc_app01", &[1]));
+    let ended = refused(&config);
+    assert!(ended.all().contains("without `Tokens` everyone there may see and change everything"), "{}", ended.all());
+}
+
+#[test]
+fn a_taken_port_that_the_file_names_ends_the_start() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let named = format!(r#"<Http Listen="{}" />"#, taken.local_addr().unwrap());
+    for queues in ["", &queue("ucc_app01", &[1])] {
+        let ended = refused(&with_http(&named, queues));
+        assert!(ended.with("error: failed to run: serve HTTP: ").next().is_some(), "{}", ended.all());
+    }
 }
 
 #[test]

@@ -97,10 +97,14 @@ fn every_example_of_the_documentation_is_accepted() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     let text = fs::read_to_string(path).unwrap();
     let examples: Vec<&str> = text.split("```xml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 3);
+    assert_eq!(examples.len(), 4);
     for example in examples {
         let whole = if example.contains("<config") {
             example.to_owned()
+        } else if example.contains("<Http") {
+            format!(
+                "<config><PresenceProvider><PstnPresenceSource enabled=\"1\"/>{example}</PresenceProvider></config>"
+            )
         } else {
             format!(
                 "<config><PresenceProvider><UcmaPresenceSource enabled=\"1\" ApplicationId=\"urn:application:a\">\
