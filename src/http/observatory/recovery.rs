@@ -246,3 +246,7 @@ impl Open {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "recovery_tests.rs"]
+mod tests;

@@ -181,3 +181,7 @@ fn well(tally: &Tally) -> String {
     text.push('.');
     text
 }
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;
