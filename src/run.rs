@@ -11,8 +11,12 @@ use presence_core::log_text::ConfigurationLine;
 use crate::assemble::{self, AssembleError};
 use crate::exit::Exit;
 use crate::hosted_ucc::HostedUcc;
-use crate::http::{self, Access, Api, Serving};
+use crate::http::{self, Access, Api, Observatory, Serving};
+use crate::service_manager::ServiceManager;
 use crate::shutdown::{Ending, Signal, Signals, within_grace};
+
+/// So long the end may take when the API cannot be opened.
+const LONGEST_UNDOING: Duration = Duration::from_secs(2);
 
 /// Why the process could not run. The text fits after "failed to run: ".
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +65,17 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
     let queues: Vec<_> =
         settings.contact_centers.iter().map(|center| HostedUcc::new(center, provider.clone()).start()).collect();
     log_queues(&settings.contact_centers);
-    let http = open_http(settings, access, &provider).await?;
+    let http = match open_http(settings, access, &provider).await {
+        Ok(http) => http,
+        Err(error) => {
+            // What has begun is ended: actors whose runtime goes away under them would be told as a fault.
+            provider.shutdown(grace.min(LONGEST_UNDOING)).await;
+            return Err(error);
+        }
+    };
+    let service_manager = ServiceManager::find();
+    let observatory = http.as_ref().map(|(_, observatory)| observatory.clone());
+    let telling = service_manager.ready(|| observatory.unwrap_or_else(|| Observatory::start(provider.clone())));
 
     let signal = tokio::select! {
         biased;
@@ -71,9 +85,10 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
         }
         signal = signals.end() => signal,
     };
+    service_manager.stopping();
     end(&provider, &mut signals, signal, grace).await;
-    drop(queues);
-    if let Some(http) = http {
+    drop((queues, telling));
+    if let Some((http, _)) = http {
         http.end().await;
     }
     Ok(Exit::Ok)
@@ -94,13 +109,14 @@ async fn open_http(
     settings: &Settings,
     access: Option<Access>,
     provider: &Provider,
-) -> Result<Option<Serving>, RunError> {
+) -> Result<Option<(Serving, Observatory)>, RunError> {
     let (Some(http), Some(access)) = (&settings.http, access) else { return Ok(None) };
     let api = Api::start(provider.clone(), access, http.clone(), settings.clone());
+    let observatory = api.observatory.clone();
     match http::serve(api).await {
         Ok(serving) => {
             tracing::info!(logger = "UccStarter", "the API and the dashboard are at {}", serving.url());
-            Ok(Some(serving))
+            Ok(Some((serving, observatory)))
         }
         Err(error) if http.listen_given || settings.contact_centers.is_empty() => Err(error.into()),
         Err(error) => {
