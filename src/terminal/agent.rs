@@ -31,16 +31,17 @@ fn text(detail: &AgentDetail, screen: &Screen, now: Timestamp) -> String {
     let (agent, presence) = (&detail.agent, &detail.agent.presence);
     let uri = Safe(&agent.uri).to_string();
     let mut page = Page { screen, text: format!("{}\n", screen.paint(Tone::Strong, &uri)) };
-    let word = screen.paint(presence_tone(presence), &presence_word(presence));
+    let word = screen.paint(presence_tone(presence), &Safe(&presence.availability.name).to_string());
     page.line("Presence", &format!("{word}{}", details(presence)));
+    page.line("Freshness", &wire_name(&detail.freshness));
     if agent.sequence > 0 {
         page.line("Since", &format!("{} ({})", screen.clock(&presence.since, now), age(&presence.since, now)));
     }
     page.sentence("Why", &detail.why);
-    page.line("Freshness", &wire_name(&detail.freshness));
+    page.line("Source", &wire_name(&detail.source));
     let state = screen.paint(state_tone(agent.state), &wire_name(&agent.state).replace('_', " "));
     let via = agent.endpoint.map(|via| format!(" at the {} endpoint", wire_name(&via))).unwrap_or_default();
-    page.line("State", &format!("{state}{via}, source {}", wire_name(&detail.source)));
+    page.line("State", &format!("{state}{via}"));
     if let Some(subscription) = &detail.subscription {
         page.subscription(subscription, now);
     }
@@ -54,7 +55,7 @@ fn text(detail: &AgentDetail, screen: &Screen, now: Timestamp) -> String {
     page.title("Rules");
     // The first line is the agent again.
     for line in detail.rules.text().lines().skip(1) {
-        let _ = writeln!(page.text, "{line}");
+        let _ = writeln!(page.text, "{}", in_width(line, screen.width));
     }
     page.title("Changes, the newest first");
     if detail.changes.is_empty() {
@@ -64,6 +65,19 @@ fn text(detail: &AgentDetail, screen: &Screen, now: Timestamp) -> String {
         page.change(change, now);
     }
     page.text
+}
+
+/// A line of the rules; on a terminal that is narrower, what stands in its last column is broken.
+fn in_width(line: &str, width: Option<usize>) -> String {
+    /// Where that column begins.
+    const COLUMN: usize = 31;
+    let long = width.is_some_and(|width| line.chars().count() > width && width > COLUMN);
+    match line.char_indices().nth(COLUMN) {
+        Some((at, _)) if long && line.starts_with("  ") => {
+            format!("{}{}", &line[..at], wrapped(&line[at..], width, COLUMN))
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// What is known beside the availability.
@@ -132,5 +146,17 @@ impl Page<'_> {
         let activity = presence.activity.as_deref().map(|word| format!("  {}", Safe(word))).unwrap_or_default();
         let at = screen.clock(&change.at, now);
         let _ = writeln!(self.text, "  {at}  #{:<5} {previous} → {new}{activity}", change.sequence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn an_agent_is_told_with_its_whole_why() {
+        let now = samples::TAKEN.parse().expect("a moment");
+        insta::assert_snapshot!(text(&samples::detail(), &samples::terminal(80), now));
     }
 }

@@ -150,3 +150,27 @@ fn piped(agent: &Agent) -> String {
         &agent.uccs.join(","),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn the_table_fits_a_narrow_and_a_wide_terminal() {
+        insta::assert_snapshot!(text(&samples::page(), &samples::terminal(80)));
+        insta::assert_snapshot!(text(&samples::page(), &samples::terminal(120)));
+    }
+
+    #[test]
+    fn a_pipe_gets_every_field_of_every_agent() {
+        insta::assert_snapshot!(text(&samples::page(), &samples::pipe()));
+    }
+
+    #[test]
+    fn nobody_is_said_and_a_pipe_gets_nothing() {
+        let none = AgentPage { agents: Vec::new(), total: 0, offset: 0, taken: samples::TAKEN.into() };
+        assert_eq!(text(&none, &samples::terminal(80)), "No agent matches.\n");
+        assert_eq!(text(&none, &samples::pipe()), "");
+    }
+}

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use presence_core::log_text::Safe;
 
 use super::arguments::StatusArguments;
-use super::screen::{Screen, Tone, after, age, counted, shortened, source_word, span, taken, wire_name, wrapped};
+use super::screen::{Screen, Tone, age, counted, shortened, source_word, span, taken, wire_name, wrapped};
 use super::{asked, follow};
 use crate::answer::{Answer, json};
 use crate::exit::Exit;
-use crate::http::model::{AgentCounts, Endpoint, FailureDetail, Recovery, Status, Throttle, Verdict};
+use crate::http::model::{AgentCounts, Endpoint, FailureDetail, Recovery, Source, Status, Throttle, Verdict};
 
 /// Where the second column begins.
 const INDENT: usize = 12;
@@ -59,19 +59,7 @@ fn text(status: &Status, screen: &Screen) -> String {
     glance.text.push('\n');
     glance.agents(&status.agents);
     glance.endpoints(&status.endpoints);
-    for (at, source) in status.sources.iter().enumerate() {
-        let word = source_word(source.source);
-        let mut line = format!("{word:<11}  {:<15}  {:>7} agents", "", source.agents.total);
-        let (ready, tone) = if source.ready { ("ready", Tone::Good) } else { ("not ready", Tone::Bad) };
-        line = line.replacen(&" ".repeat(15), &screen.paint(tone, &format!("{ready:<15}")), 1);
-        if source.restarts > 0 {
-            let _ = write!(line, "  {}", counted(source.restarts as usize, "restart"));
-        }
-        glance.line(if at == 0 { "Sources" } else { "" }, &line);
-        if let Some(why) = source.why.as_deref().filter(|_| !source.ready) {
-            glance.sentence(why);
-        }
-    }
+    glance.sources(&status.sources);
     glance.throttle(&status.throttle, now);
     let calls = if status.calls > 0 { format!(", {} under way", counted(status.calls, "call")) } else { String::new() };
     glance.line("Queues", &format!("{}{calls}", status.uccs));
@@ -105,15 +93,16 @@ impl Glance<'_> {
         self.text.push('\n');
         let progress = progress(recovery.done, recovery.total);
         let rest = match recovery.predicted_end_in {
-            Some(seconds) => {
-                let end = self.screen.time_of_day(after(now, seconds), false);
-                format!("{} to go (until {end})", span(seconds))
-            }
+            Some(seconds) => format!(", {} to go", span(seconds)),
+            None => String::new(),
+        };
+        self.line("Recovery", &format!("{progress}  {} of {}{rest}", recovery.done, recovery.total));
+        let since = self.screen.clock(&recovery.since, now);
+        let until = match &recovery.predicted_end {
+            Some(end) => format!("until {}", self.screen.clock(end, now)),
             None => "no end in sight while no endpoint is up".to_owned(),
         };
-        self.line("Recovery", &format!("{progress}  {} of {}", recovery.done, recovery.total));
-        self.sentence(&rest);
-        self.sentence(&format!("since {}: {}", self.screen.clock(&recovery.since, now), recovery.cause));
+        self.sentence(&format!("since {since}, {until}: {}", recovery.cause));
     }
 
     fn agents(&mut self, agents: &AgentCounts) {
@@ -128,19 +117,20 @@ impl Glance<'_> {
             part(agents.unknown, "unknown", Tone::Doubtful),
         ];
         self.line("Agents", &format!("{}: {}", agents.total, known.join(", ")));
-        let troubles = [
+        let under_way = [
             (agents.pending, "on their way to the wire", Tone::Plain),
             (agents.backing_off, "waiting after a failure", Tone::Doubtful),
-            (agents.abandoned, "abandoned", Tone::Bad),
-            (agents.quarantined, "in quarantine", Tone::Bad),
         ];
-        let troubles: Vec<String> = troubles
-            .into_iter()
-            .filter(|(count, ..)| *count > 0)
-            .map(|(count, name, tone)| part(count, name, tone))
-            .collect();
-        if !troubles.is_empty() {
-            self.line("", &troubles.join(", "));
+        let given_up = [(agents.abandoned, "abandoned", Tone::Bad), (agents.quarantined, "in quarantine", Tone::Bad)];
+        for troubles in [under_way, given_up] {
+            let troubles: Vec<String> = troubles
+                .into_iter()
+                .filter(|(count, ..)| *count > 0)
+                .map(|(count, name, tone)| part(count, name, tone))
+                .collect();
+            if !troubles.is_empty() {
+                self.line("", &troubles.join(", "));
+            }
         }
         if agents.abandoned > 0 {
             self.sentence(
@@ -150,23 +140,43 @@ impl Glance<'_> {
     }
 
     fn endpoints(&mut self, endpoints: &[Endpoint]) {
-        // What stands in front of the URI: 12 + 11 + 2 + 15 + 2 + 14 + 2.
-        const BEFORE: usize = 58;
+        // What stands in front of the URI: 12 + 11 + 2 + 14 + 2 + 13 + 2.
+        const BEFORE: usize = 56;
         for (at, endpoint) in endpoints.iter().enumerate() {
             let uri = Safe(&endpoint.uri).to_string();
-            let uri =
-                self.screen.width.map_or_else(|| uri.clone(), |width| shortened(&uri, width.saturating_sub(BEFORE)));
-            let state = format!("{:<15}", Safe(&endpoint.state).to_string());
-            let state = self.screen.paint(if endpoint.up { Tone::Good } else { Tone::Bad }, &state);
+            let uri = match self.screen.width {
+                Some(width) => shortened(&uri, width.saturating_sub(BEFORE)),
+                None => uri,
+            };
             let name = wire_name(&endpoint.endpoint);
-            self.line(
-                if at == 0 { "Endpoints" } else { "" },
-                &format!("{name:<11}  {state}  {:>7} agents  {uri}", endpoint.agents),
-            );
+            let state = self.state(endpoint.up, &Safe(&endpoint.state).to_string());
+            let agents = counted(endpoint.agents, "agent");
+            self.line(if at == 0 { "Endpoints" } else { "" }, &format!("{name:<11}  {state}  {agents:>13}  {uri}"));
             if let Some(failure) = endpoint.last_failure.as_ref().filter(|_| !endpoint.up) {
                 self.sentence(&format!("lost by {}", failure_text(failure)));
             }
         }
+    }
+
+    fn sources(&mut self, sources: &[Source]) {
+        for (at, source) in sources.iter().enumerate() {
+            let name = source_word(source.source);
+            let state = self.state(source.ready, if source.ready { "ready" } else { "not ready" });
+            let agents = counted(source.agents.total, "agent");
+            let restarts = match source.restarts {
+                0 => String::new(),
+                restarts => format!("  {}", counted(restarts as usize, "restart")),
+            };
+            self.line(if at == 0 { "Sources" } else { "" }, &format!("{name:<11}  {state}  {agents:>13}{restarts}"));
+            if let Some(why) = source.why.as_deref().filter(|_| !source.ready) {
+                self.sentence(why);
+            }
+        }
+    }
+
+    /// The column of states.
+    fn state(&self, good: bool, state: &str) -> String {
+        self.screen.paint(if good { Tone::Good } else { Tone::Bad }, &format!("{state:<14}"))
     }
 
     fn throttle(&mut self, throttle: &Throttle, now: Timestamp) {
@@ -175,15 +185,13 @@ impl Glance<'_> {
         } else {
             format!("{:.1} per second, lowered from {}", throttle.rate, throttle.configured_rate)
         };
-        let waiting = match (throttle.waiting, throttle.predicted_end_in) {
+        let waiting = match (throttle.waiting, &throttle.predicted_end) {
             (0, _) => "nobody waits".to_owned(),
-            (count, Some(seconds)) => {
-                let end = self.screen.time_of_day(after(now, seconds), false);
-                format!("{count} waiting, the last until {end} ({})", span(seconds))
-            }
+            (count, Some(end)) => format!("{count} waiting, the last until {}", self.screen.clock(end, now)),
             (count, None) => format!("{count} waiting"),
         };
-        self.line("Throttle", &format!("{waiting}; {rate}, {} granted", throttle.granted));
+        let text = format!("{waiting}; {rate}, {} granted", throttle.granted);
+        self.line("Throttle", &wrapped(&text, self.screen.width, INDENT));
     }
 }
 
@@ -212,4 +220,76 @@ fn progress(done: usize, total: usize) -> String {
     let (done, total) = (done.min(total), total.max(1));
     let filled = done * BAR / total;
     format!("{}{} {:>3} %", "█".repeat(filled), "░".repeat(BAR - filled), done * 100 / total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    #[test]
+    fn a_recovery_is_told_with_its_bar_its_end_and_its_cause() {
+        insta::assert_snapshot!(text(&samples::status(), &samples::terminal(80)));
+    }
+
+    #[test]
+    fn when_all_is_well_there_is_little_to_say() {
+        insta::assert_snapshot!(text(&samples::well(), &samples::terminal(80)));
+    }
+
+    #[test]
+    fn no_end_is_promised_while_no_endpoint_is_up() {
+        let mut status = samples::status();
+        status.verdict = Verdict::Down;
+        let recovery = status.recovery.as_mut().expect("one");
+        (recovery.predicted_end, recovery.predicted_end_in) = (None, None);
+        status.throttle.rate = 7.5;
+        status.sources[0].ready = false;
+        status.sources[0].why = Some("no endpoint is up".into());
+        let text = text(&status, &samples::pipe());
+        assert!(text.contains("no end in sight while no endpoint is up"), "{text}");
+        assert!(text.contains("7.5 per second, lowered from 15"), "{text}");
+        assert!(text.contains("not ready"), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in 79..130 {
+            for status in [samples::status(), samples::well()] {
+                let text = text(&status, &samples::terminal(width));
+                let wide = text.lines().find(|line| line.chars().count() > width);
+                assert_eq!(wide, None, "{width}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_needs_a_person_ends_with_1() {
+        let exits = [Verdict::Well, Verdict::Recovering, Verdict::Degraded, Verdict::Down].map(exit);
+        assert_eq!(exits, [Exit::Ok, Exit::Ok, Exit::No, Exit::No]);
+    }
+
+    #[test]
+    fn progress_is_full_only_at_the_end() {
+        for (done, total, percent) in [(0, 0, "  0 %"), (9_999, 10_000, " 99 %"), (10, 10, "100 %"), (12, 10, "100 %")]
+        {
+            let text = progress(done, total);
+            assert!(text.ends_with(percent), "{text}");
+            assert_eq!(text.chars().filter(|c| "█░".contains(*c)).count(), BAR);
+            assert_eq!(text.contains('░'), percent != "100 %", "{text}");
+        }
+    }
+
+    #[test]
+    fn colours_do_not_move_the_columns() {
+        let mut screen = samples::terminal(100);
+        screen.color = true;
+        let coloured = text(&samples::status(), &screen);
+        let plain = coloured.split('\u{1b}').enumerate().map(|(at, part)| match at {
+            0 => part,
+            _ => part.split_once('m').map_or("", |(_, rest)| rest),
+        });
+        assert_eq!(plain.collect::<String>(), text(&samples::status(), &samples::terminal(100)));
+        assert!(coloured.contains("\u{1b}[33mRECOVERING\u{1b}[0m"), "{coloured}");
+    }
 }

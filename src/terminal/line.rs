@@ -10,8 +10,7 @@ use crate::http::model::{Event, Presence};
 /// From this width on there is room for milliseconds and long states.
 const WIDE: usize = 100;
 
-/// Writes lines whose columns stand below each other. On a terminal the column of the URIs grows with what has been seen,
-/// as far as there is room.
+/// Writes lines whose columns stand below each other. On a terminal each has its width; a longer one moves its line only.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
     screen: Screen,
@@ -20,19 +19,25 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) const fn new(screen: Screen) -> Self {
-        Self { screen, uri: 20, change: 14 }
+    /// For these agents, or for all when there are none.
+    pub(crate) fn new<'a>(screen: Screen, only: impl Iterator<Item = &'a str>) -> Self {
+        let width = screen.width.unwrap_or(WIDE);
+        // What the other columns need: the time, a usual change, the source, a short activity, and what is between them.
+        let (change, others) = if width >= WIDE { (28, 76) } else { (20, 52) };
+        let room = width.saturating_sub(others).max(20);
+        let uri = only.map(|uri| uri.chars().count()).max().map_or(room, |longest| longest.min(room));
+        Self { screen, uri, change }
     }
 
     /// An event that was received at `now`, with its line end.
-    pub(crate) fn line(&mut self, event: &Event, now: Timestamp) -> String {
+    pub(crate) fn line(&self, event: &Event, now: Timestamp) -> String {
         match self.screen.width {
             Some(width) => self.shown(event, now, width) + "\n",
             None => piped(event, now),
         }
     }
 
-    fn shown(&mut self, event: &Event, now: Timestamp, width: usize) -> String {
+    fn shown(&self, event: &Event, now: Timestamp, width: usize) -> String {
         let time = self.screen.time_of_day(moment(event, now), width >= WIDE);
         let time = self.screen.paint(Tone::Faint, &time);
         let paint = |tone, text: &str| self.screen.paint(tone, text);
@@ -42,15 +47,15 @@ impl Lines {
             }
             Event::Current { uri, presence, .. } => return self.change(&time, uri, Some(presence), presence, width),
             Event::Pending { uri } => {
-                let uri = self.uri_column(uri, width);
+                let uri = self.uri_column(uri);
                 format!("{uri}  {}", self.screen.paint(Tone::Faint, "pending"))
             }
             Event::Unserved { uri, why } => {
-                let uri = self.uri_column(uri, width);
+                let uri = self.uri_column(uri);
                 format!("{uri}  {}", self.screen.paint(Tone::Doubtful, &format!("no source: {}", Safe(why))))
             }
             Event::Released { uri } => {
-                let uri = self.uri_column(uri, width);
+                let uri = self.uri_column(uri);
                 format!("{uri}  {}", self.screen.paint(Tone::Faint, "released"))
             }
             Event::Lagged { missed } => {
@@ -67,16 +72,12 @@ impl Lines {
         format!("{time}  {about}")
     }
 
-    fn uri_column(&mut self, uri: &str, width: usize) -> String {
-        // What the other columns need at least.
-        let others = if width >= WIDE { 62 } else { 48 };
-        let uri = shortened(&Safe(uri).to_string(), width.saturating_sub(others).max(20));
-        self.uri = self.uri.max(uri.chars().count());
-        format!("{uri:<width$}", width = self.uri)
+    fn uri_column(&self, uri: &str) -> String {
+        format!("{:<width$}", shortened(&Safe(uri).to_string(), self.uri), width = self.uri)
     }
 
-    fn change(&mut self, time: &str, uri: &str, previous: Option<&Presence>, new: &Presence, width: usize) -> String {
-        let uri = self.uri_column(uri, width);
+    fn change(&self, time: &str, uri: &str, previous: Option<&Presence>, new: &Presence, width: usize) -> String {
+        let uri = self.uri_column(uri);
         let same = previous == Some(new);
         let before = match previous {
             _ if same => "is".to_owned(),
@@ -85,12 +86,12 @@ impl Lines {
         };
         let after = presence_word(new);
         let long = before.chars().count() + 1 + after.chars().count();
-        self.change = self.change.max(long);
-        let padding = " ".repeat(self.change - long);
+        let padding = " ".repeat(self.change.saturating_sub(long));
         let source = source_word(new.source);
         let screen = &self.screen;
-        let used = if width >= WIDE { 12 } else { 8 } + 2 + self.uri + 2 + self.change + 2 + source.len() + 2;
-        let beside = cut(&beside(previous, new), width.saturating_sub(used).max(1));
+        let time_width = if width >= WIDE { 12 } else { 8 };
+        let used = time_width + 2 + uri.chars().count() + 2 + self.change.max(long) + 2 + source.len() + 2;
+        let beside = cut(&beside(previous, new), width.saturating_sub(used).max(8));
         let after = screen.paint(presence_tone(new), &after);
         let source = screen.paint(Tone::Faint, source);
         format!("{time}  {uri}  {} {after}{padding}  {source}  {beside}", screen.paint(Tone::Faint, &before))
@@ -117,9 +118,9 @@ fn beside(previous: Option<&Presence>, new: &Presence) -> String {
 /// When it was so: when the presence began to hold, and when it was received where that says nothing.
 fn moment(event: &Event, received: Timestamp) -> Timestamp {
     let said = match event {
-        Event::Changed { previous, presence, .. } => {
-            // A change of freshness alone leaves it alone.
-            Some(&presence.since).filter(|since| previous.as_ref().is_none_or(|previous| &previous.since != *since))
+        // A first value may have held for long, and a change of freshness leaves the moment alone.
+        Event::Changed { previous: Some(previous), presence, .. } => {
+            Some(&presence.since).filter(|since| **since != previous.since)
         }
         Event::Endpoint { at, .. } => Some(at),
         _ => None,
@@ -174,4 +175,66 @@ fn piped(event: &Event, received: Timestamp) -> String {
     let at = format!("{:.3}", moment(event, received));
     let fields: [String; 8] = [at, kind.to_owned(), subject, previous, new, activity, source, why];
     record(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{TAKEN, pipe, presence, terminal};
+    use super::*;
+    use crate::http::model::{EndpointName, Freshness};
+
+    fn events() -> Vec<Event> {
+        let away = presence("Away", 15500, Freshness::Fresh, "2026-11-22T09:00:00.000Z");
+        let busy = presence("Busy", 6500, Freshness::Fresh, "2026-11-22T14:05:40.100Z");
+        let stale = Presence { freshness: Freshness::Stale, ..busy.clone() };
+        let mobile = Presence { device: "Mobile".into(), location: Some("Home\u{1b}[2J".into()), ..busy.clone() };
+        let change = |uri: &str, previous: Option<&Presence>, new: &Presence| Event::Changed {
+            uri: uri.into(),
+            previous: previous.cloned(),
+            presence: new.clone(),
+            sequence: 3,
+        };
+        let long = "sip:a.colleague.with.a.very.long.name@contactcentre.example.com";
+        let endpoint = |up, state: &str, why: Option<&str>| Event::Endpoint {
+            endpoint: EndpointName::Application,
+            state: state.into(),
+            up,
+            why: why.map(str::to_owned),
+            at: "2026-11-22T14:05:41.000Z".into(),
+        };
+        vec![
+            change("sip:user1@domain.com", Some(&away), &busy),
+            change(long, None, &away),
+            change("sip:user2@domain.com", Some(&busy), &stale),
+            change("sip:user1@domain.com", Some(&busy), &mobile),
+            Event::Current { uri: "sip:user1@domain.com".into(), presence: busy, sequence: 3 },
+            Event::Pending { uri: "sip:user3@domain.com".into() },
+            Event::Unserved { uri: "tel:12".into(), why: "no source takes it".into() },
+            Event::Released { uri: "sip:user3@domain.com".into() },
+            endpoint(false, "Reestablishing", Some("connection reset")),
+            endpoint(true, "Established", None),
+            Event::Lagged { missed: Some(12) },
+            Event::Lagged { missed: None },
+            Event::Goodbye,
+        ]
+    }
+
+    fn all(screen: Screen) -> String {
+        let lines = Lines::new(screen, std::iter::empty());
+        let now = TAKEN.parse().expect("a moment");
+        events().iter().map(|event| lines.line(event, now)).collect()
+    }
+
+    #[test]
+    fn changes_stand_below_each_other_on_a_narrow_and_a_wide_terminal() {
+        insta::assert_snapshot!(all(terminal(80)));
+        insta::assert_snapshot!(all(terminal(120)));
+    }
+
+    #[test]
+    fn a_pipe_gets_eight_fields_in_every_line() {
+        let text = all(pipe());
+        assert!(text.lines().all(|line| line.split('\t').count() == 8), "{text}");
+        insta::assert_snapshot!(text.replace('\t', " | "));
+    }
 }

@@ -22,6 +22,8 @@ mod glance;
 mod line;
 mod queues;
 mod revive;
+#[cfg(test)]
+mod samples;
 mod screen;
 mod sse;
 mod table;

@@ -98,12 +98,12 @@ mod tests {
         let text = text(&list(), &screen);
         // The date stands there or not, by today.
         let text = text.replace("2026-11-22 ", "");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text);
     }
 
     #[test]
     fn a_pipe_gets_a_record_per_queue() {
         let screen = Screen { width: None, color: false, zone: TimeZone::UTC };
-        insta::assert_snapshot!(text(&list(), &screen), @"");
+        insta::assert_snapshot!(text(&list(), &screen));
     }
 }

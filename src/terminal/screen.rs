@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdout};
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Zoned};
+use jiff::{Timestamp, Zoned};
 use presence_core::log_text::Safe;
 
 use crate::http::model::{Freshness, Presence, SourceName};
@@ -195,11 +195,6 @@ pub(crate) fn wire_name(value: &impl serde::Serialize) -> String {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),
     }
-}
-
-/// The moment so many seconds after another.
-pub(crate) fn after(moment: Timestamp, seconds: f64) -> Timestamp {
-    moment.checked_add((seconds.clamp(0.0, 1e9) as i64).seconds()).unwrap_or(moment)
 }
 
 #[cfg(test)]

@@ -183,9 +183,9 @@ mod tests {
         tel:+31612345678                      Online    support, em…
         ");
         insta::assert_snapshot!(text(40), @"
-        AGENT                         PRESENCE
-        sip:some…@domain.example.com  Busy
-        tel:+31612345678              Online
+        AGENT                           PRESENCE
+        sip:somebo…@domain.example.com  Busy
+        tel:+31612345678                Online
         ");
         for width in 40..100 {
             assert!(text(width).lines().all(|line| line.chars().count() <= width), "{width}");

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use presence_core::AgentUri;
 use serde_json::Value;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -64,7 +65,7 @@ pub fn watch(arguments: &WatchArguments) -> Answer {
         api,
         only: arguments.uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
         json: arguments.json,
-        lines: Lines::new(screen.clone()),
+        lines: Lines::new(screen.clone(), arguments.uris.iter().map(AgentUri::as_str)),
         screen,
         lost: false,
     };
@@ -149,7 +150,7 @@ impl Watching {
         }
     }
 
-    fn write(&mut self, messages: &[Message]) -> Result<(), End> {
+    fn write(&self, messages: &[Message]) -> Result<(), End> {
         let now = Timestamp::now();
         let text: String = messages.iter().filter_map(|message| self.text(message, now)).collect();
         if text.is_empty() {
@@ -163,7 +164,7 @@ impl Watching {
     }
 
     /// What is written for an event; nothing for one that is not asked for, or that a later version sends.
-    fn text(&mut self, message: &Message, now: Timestamp) -> Option<String> {
+    fn text(&self, message: &Message, now: Timestamp) -> Option<String> {
         let value: Value = serde_json::from_str(&message.data).ok()?;
         if !self.wanted(&value) {
             return None;
