@@ -153,11 +153,20 @@ fn complete(path: &str, method: &Method, operation: &mut Operation) {
         statuses.push((StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is not JSON"));
     }
     for (status, what) in statuses {
-        let response = ResponseBuilder::new().description(what).content(
-            "application/problem+json",
-            ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build(),
-        );
-        operation.responses.responses.entry(status.as_str().to_owned()).or_insert(RefOr::T(response.build()));
+        let response = ResponseBuilder::new().description(what).build();
+        operation.responses.responses.entry(status.as_str().to_owned()).or_insert(RefOr::T(response));
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let is_error = status.starts_with(['4', '5']);
+        if let RefOr::T(response) = response
+            && is_error
+            && !path.starts_with("/health/")
+        {
+            let schema = Ref::from_schema_name(Problem::name());
+            let content = RefOr::T(ContentBuilder::new().schema(Some(schema)).build());
+            response.content.clear();
+            response.content.insert("application/problem+json".to_owned(), content);
+        }
     }
 }
 

@@ -150,7 +150,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The headers, their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
-    /// The body.
+    /// The body; what is no UTF-8 in it is replaced.
     pub(crate) text: String,
     /// The body as JSON; null when it is none.
     pub(crate) json: Value,
@@ -227,7 +227,8 @@ impl Client {
         let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
+        let body = response.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
+        let text = String::from_utf8_lossy(&body).into_owned();
         Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 

@@ -192,7 +192,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// True for a path whose answers have no end.
-fn is_endless(path: &str) -> bool {
+pub(super) fn is_endless(path: &str) -> bool {
     path.starts_with("/api/v1/events")
 }
 

@@ -2,6 +2,8 @@
 
 mod descriptors;
 mod front;
+#[cfg(test)]
+mod route_tests;
 mod table;
 
 use std::any::Any;

@@ -8,6 +8,7 @@ use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi as Description, RefOr};
 
 use super::super::Problem;
+use super::front::is_endless;
 
 /// So much of a foreign name is shown.
 const SHOWN: usize = 64;
@@ -46,20 +47,18 @@ impl Table {
         Self(described.collect())
     }
 
-    fn find(&self, path: &str) -> impl Iterator<Item = &Described> {
-        self.0.iter().filter(move |described| described.pattern.is_match(path))
+    fn find(&self, path: &str) -> Option<&Described> {
+        self.0.iter().find(|described| described.pattern.is_match(path))
     }
 
     /// The methods of a path as the header Allow has them; none for a path that is not described.
     pub(super) fn allow(&self, path: &str) -> Option<String> {
-        let mut methods: Vec<_> =
-            self.find(path).flat_map(|described| &described.operations).map(|(method, _)| method.as_str()).collect();
-        if methods.contains(&"GET") {
+        let mut methods: Vec<_> = self.find(path)?.operations.iter().map(|(method, _)| method.as_str()).collect();
+        if methods.contains(&"GET") && !is_endless(path) {
             methods.push("HEAD");
         }
         methods.sort_unstable();
-        methods.dedup();
-        (!methods.is_empty()).then(|| methods.join(", "))
+        Some(methods.join(", "))
     }
 
     /// Goes on only when the operation knows every parameter of the query string.
@@ -70,10 +69,8 @@ impl Table {
         if query.is_empty() {
             return Ok(());
         }
-        let Some((_, known)) = self.find(path).flat_map(|described| &described.operations).find(|(m, _)| m == method)
-        else {
-            return Ok(());
-        };
+        let operations = self.find(path).map_or(&[][..], |described| &described.operations);
+        let Some((_, known)) = operations.iter().find(|(known, _)| known == method) else { return Ok(()) };
         let given = Query::<Vec<(String, String)>>::from_query(query)
             .map_err(|error| Problem::bad_request(format!("the query string cannot be read: {error}")))?;
         let Some((unknown, _)) = given.iter().find(|(name, _)| !known.contains(name)) else { return Ok(()) };
@@ -117,7 +114,7 @@ mod tests {
     fn a_path_has_its_methods() {
         let table = Table::new(&Doc::openapi());
         assert_eq!(table.allow("/api/v1/agents/sip:a@b").as_deref(), Some("GET, HEAD"));
-        assert_eq!(table.allow("/api/v1/agents/revive").as_deref(), Some("GET, HEAD, POST"));
+        assert_eq!(table.allow("/api/v1/agents/revive").as_deref(), Some("POST"));
         assert_eq!(table.allow("/api/v1/agents/a/b"), None);
     }
 
