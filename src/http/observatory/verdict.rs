@@ -172,7 +172,7 @@ fn well(tally: &Tally) -> String {
     ];
     let told: usize = categories.iter().map(|(count, _)| count).sum();
     let rest = (counts.total - counts.fresh).saturating_sub(told);
-    let mut text = format!("{} of {} are fresh", thousands(counts.fresh), counted(counts.total, "agent"));
+    let mut text = format!("{} of {} agents are fresh", thousands(counts.fresh), thousands(counts.total));
     for (count, words) in categories.into_iter().chain([(rest, "without a present value")]) {
         if count > 0 {
             text.push_str(&format!("; {} {words}", thousands(count)));
