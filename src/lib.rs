@@ -20,6 +20,7 @@ pub mod pools;
 pub mod provision;
 pub mod readiness;
 pub mod run;
+mod service_manager;
 pub mod shutdown;
 pub mod simulate;
 pub mod start;
