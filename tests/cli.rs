@@ -215,11 +215,12 @@ fn help_and_version_are_answers_and_help_shows_examples_and_exit_codes() {
     let help = run(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
     assert!(help.stdout.contains("78  the configuration"), "{help:?}");
-    for command in ["check", "explain", "run", "demo"] {
+    for command in ["check", "explain", "run", "demo", "token"] {
         let help = run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains(&format!("presence-provider {command} ")), "{help:?}");
-        assert_eq!(help.stdout.contains("Config.xml]"), command != "demo", "the default path in {help:?}");
+        let has_path = !["demo", "token"].contains(&command);
+        assert_eq!(help.stdout.contains("Config.xml]"), has_path, "the default path in {help:?}");
     }
 }
 
@@ -248,6 +249,13 @@ fn check_shows_the_effective_settings_the_defaults_and_the_time_of_a_full_start(
       Pool/@Transport                                 tcp
       Pool/@Dialect                                   simple
       Pool/@Listen                                    no listener *
+      Http                                            enabled *
+      Http/@Listen                                    127.0.0.1:8365 *
+      Http/@Tokens                                    none: everyone on this computer may do everything *
+      Http/@UccLinger                                 60 s (1m) *
+      Http/@EventsKept                                10000 events of each remote queue *
+      Http/@RequestsPerSecond                         100 per second of each token or address *
+      Http/@MaxConnections                            10000 *
       UnifiedContactCenters                           2 queues, 5 different agents
       UnifiedContactCenter ucc_app01                  4 agents
       UnifiedContactCenter ucc_app02                  2 agents
@@ -274,7 +282,7 @@ fn check_accepts_the_sample_as_printed_and_warns() {
     assert_eq!((told.code, told.stderr.as_str()), (0, ""));
     let found = told.json();
     assert_eq!((&found["usable"], &found["startable"]), (&true.into(), &false.into()));
-    assert_eq!(found["missing"].as_array().unwrap().len(), 3, "queues and two of TLS: {found}");
+    assert_eq!(found["missing"].as_array().unwrap().len(), 2, "two of TLS: {found}");
     assert_eq!(found["start"]["subscriptions_per_second"], 15);
     assert!(found["diagnostics"].as_array().unwrap().iter().any(|one| one["severity"] == "warning"));
 }
