@@ -255,8 +255,8 @@ fn agents_in_quarantine_are_listed_with_what_was_known_of_them() {
         assert_eq!((view.agents().count(), view.agents().filter(|a| a.quarantined_until.is_some()).count()), (3, 0));
         assert_eq!(provider.observe_agent(&console(1)).await.unwrap().presence.freshness, Freshness::Unknown);
         let heard = ucc.heard();
-        let last = heard.iter().filter(|event| event.uri() == Some(&console(1))).filter_map(|event| event.presence());
-        assert_eq!(last.last().unwrap().freshness, Freshness::Unknown, "its watchers hear of it when it is back");
+        let last = heard.iter().rfind(|event| event.uri() == Some(&console(1))).and_then(|event| event.presence());
+        assert_eq!(last.unwrap().freshness, Freshness::Unknown, "its watchers hear of it when it is back");
     });
 }
 
