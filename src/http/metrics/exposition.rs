@@ -35,6 +35,17 @@ enum Value {
     Histogram { sum: f64, count: u64, buckets: Vec<(f64, u64)> },
 }
 
+impl Value {
+    fn encode(&self, row: &mut MetricEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Gauge(value) => row.encode_gauge(value),
+            Self::Counter(value) => row.encode_counter(value, None::<&Exemplar<NoLabelSet, f64>>),
+            Self::Info => row.encode_gauge(&1_u32),
+            Self::Histogram { sum, count, buckets } => row.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None),
+        }
+    }
+}
+
 /// The rows of one metric.
 #[derive(Debug)]
 struct Rows {
@@ -45,14 +56,10 @@ struct Rows {
 impl EncodeMetric for Rows {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         for (labels, value) in &self.rows {
-            let mut row = encoder.encode_family(labels)?;
-            match value {
-                Value::Gauge(value) => row.encode_gauge(value)?,
-                Value::Counter(value) => row.encode_counter(value, None::<&Exemplar<NoLabelSet, f64>>)?,
-                Value::Info => row.encode_gauge(&1_u32)?,
-                Value::Histogram { sum, count, buckets } => {
-                    row.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
-                }
+            if labels.is_empty() {
+                value.encode(&mut encoder)?;
+            } else {
+                value.encode(&mut encoder.encode_family(labels)?)?;
             }
         }
         Ok(())
