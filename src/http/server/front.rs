@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,12 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
+use presence_config::HttpSettings;
 use presence_core::log_text::Safe;
 
 use super::super::hosts::Hosts;
 use super::super::limits::{Client, RequestRate};
-use super::super::{Api, Caller, Problem, openapi};
+use super::super::{Access, Caller, HttpMeters, Problem, openapi};
 use super::table::Table;
 
 /// So long a request may take from its head to the head of its answer: a body that is sent byte by byte ends there.
@@ -31,7 +33,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the front needs; one per process.
 pub(super) struct Front {
-    api: web::Data<Api>,
+    access: Access,
+    meters: Arc<HttpMeters>,
     hosts: Hosts,
     rate: RequestRate,
     table: Table,
@@ -51,19 +54,19 @@ struct Visit {
 }
 
 impl Front {
-    /// For this API.
-    pub(super) fn new(api: web::Data<Api>) -> Self {
-        let settings = &api.settings;
+    /// For a listener that is set like this.
+    pub(super) fn new(settings: &HttpSettings, access: Access, meters: Arc<HttpMeters>) -> Self {
         let mut run = [0; 4];
         // Without randomness the ids of two runs are the same: no harm.
         let _ = getrandom::fill(&mut run);
         Self {
-            hosts: Hosts::new(settings.listen.ip(), &settings.host_names, api.access.is_required()),
+            hosts: Hosts::new(settings.listen.ip(), &settings.host_names, access.is_required()),
             rate: RequestRate::new(settings.requests_per_second),
             table: Table::new(&openapi::description()),
             run: u32::from_be_bytes(run),
             requests: AtomicU64::new(0),
-            api,
+            access,
+            meters,
         }
     }
 
@@ -89,7 +92,7 @@ impl Front {
         let refused = |why| move |problem| self.refuse(why, problem);
         self.hosts.check(&visit.method, request.uri(), request.headers()).map_err(refused("host"))?;
         if !visit.path.starts_with("/health/") {
-            let client = match self.api.access.admit(bearer(request.headers())) {
+            let client = match self.access.admit(bearer(request.headers())) {
                 Ok(Caller { name, scopes: Some(_) }) => Client::Token(name),
                 Ok(Caller { scopes: None, .. }) | Err(_) => Client::at(visit.peer),
             };
@@ -99,7 +102,7 @@ impl Front {
     }
 
     fn refuse(&self, why: &'static str, problem: Problem) -> Problem {
-        self.api.meters.refused(why);
+        self.meters.refused(why);
         problem
     }
 
@@ -137,7 +140,7 @@ impl Front {
 
     fn leave(&self, visit: &Visit, route: &str, status: StatusCode) {
         let took = presence_actors::now().duration_since(visit.began);
-        self.api.meters.request(route, status.as_u16(), took);
+        self.meters.request(route, status.as_u16(), took);
         tracing::debug!(
             logger = "Http",
             "{} {} {}: {} in {:.1} ms [{}]",

@@ -3,6 +3,8 @@
 mod descriptors;
 mod front;
 #[cfg(test)]
+mod front_tests;
+#[cfg(test)]
 mod route_tests;
 mod table;
 
@@ -171,7 +173,8 @@ pub async fn serve(api: Api) -> Result<Serving, ServeError> {
     let address = listener.local_addr().map_err(failed)?;
 
     let api = web::Data::new(api);
-    let data = (api.clone(), web::Data::new(Front::new(api.clone())));
+    let at_front = Front::new(&settings, api.access.clone(), Arc::clone(&api.meters));
+    let data = (api.clone(), web::Data::new(at_front));
     let meters = Arc::clone(&api.meters);
     let server = HttpServer::new(move || {
         let (api, at_front) = data.clone();
