@@ -130,7 +130,8 @@ fn any_of<'d, T: Deserialize<'d>>(name: &str, text: &'d str, found: &mut Vec<T>)
 
 /// A value by its name on the wire.
 fn one<'d, T: Deserialize<'d>>(name: &str, value: &'d str) -> Result<T, Problem> {
-    T::deserialize(value.into_deserializer()).map_err(|error: ValueError| wrong(name, &error))
+    let unknown = |error: ValueError| wrong(name, &error.to_string().replacen("unknown variant", "unknown value", 1));
+    T::deserialize(value.into_deserializer()).map_err(unknown)
 }
 
 fn number(name: &str, value: &str, least: usize, most: usize) -> Result<usize, Problem> {
@@ -174,12 +175,12 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_with_its_parameter_and_with_what_it_may_be() {
         let cases = [
-            ("state=busy", "the parameter `state`: unknown variant `busy`, expected one of `served`, "),
-            ("state=active,busy", "the parameter `state`: unknown variant `busy`"),
-            ("freshness=old", "`freshness`: unknown variant `old`, expected one of `fresh`, `stale`, `unknown`"),
-            ("source=ucma", "`source`: unknown variant `ucma`"),
-            ("endpoint=both", "`endpoint`: unknown variant `both`, expected `application` or `user`"),
-            ("sort=name", "`sort`: unknown variant `name`, expected one of `uri`, `-uri`"),
+            ("state=busy", "the parameter `state`: unknown value `busy`, expected one of `served`, "),
+            ("state=active,busy", "the parameter `state`: unknown value `busy`"),
+            ("freshness=old", "`freshness`: unknown value `old`, expected one of `fresh`, `stale`, `unknown`"),
+            ("source=ucma", "`source`: unknown value `ucma`"),
+            ("endpoint=both", "`endpoint`: unknown value `both`, expected `application` or `user`"),
+            ("sort=name", "`sort`: unknown value `name`, expected one of `uri`, `-uri`"),
             ("limit=0", "the parameter `limit`: `0` is no whole number from 1 to 1000"),
             ("limit=1001", "`limit`: `1001`"),
             ("limit=", "`limit`: ``"),
