@@ -62,3 +62,94 @@ fn availability(agent: &AgentView) -> (bool, i32) {
     let availability = agent.presence.status.availability;
     (!availability.is_known(), availability.value())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use presence_actors::{ProviderView, SourceView};
+    use presence_core::{AgentUri, Availability, Freshness as Trust, Presence, SourceKind, Status};
+
+    use super::*;
+
+    /// Two sources with agents that differ in everything: `c` and `a` of the first, `d` and `b` of the second.
+    fn snapshot(now: Instant) -> Snapshot {
+        let agent = |name: &str, source, availability, freshness, age: u64| {
+            let since = now + Duration::from_secs(100 - age);
+            let presence = Presence { status: Status::of(availability), since, source, freshness };
+            AgentView {
+                uri: AgentUri::parse(&format!("sip:{name}@demo.example")).expect("valid"),
+                presence: Arc::new(presence),
+                sequence: 1,
+                subscription: None,
+                watchers: vec![format!("ucc_{name}").into(), "all".into()],
+                quarantined_until: (name == "d").then_some(now),
+            }
+        };
+        let (first, second) = (SourceKind::Attendant, SourceKind::Ucma);
+        let source = |kind, agents| SourceView { kind, agents, endpoints: Vec::new(), restarts: 0 };
+        let sources = vec![
+            source(
+                first,
+                vec![
+                    agent("c", first, Availability::AWAY, Trust::Fresh, 3),
+                    agent("a", first, Availability::UNKNOWN, Trust::Unknown, 2),
+                ],
+            ),
+            source(
+                second,
+                vec![
+                    agent("d", second, Availability::ONLINE, Trust::Stale, 4),
+                    agent("b", second, Availability::BUSY, Trust::Fresh, 1),
+                ],
+            ),
+        ];
+        Snapshot::of(now, ProviderView { sources, ..ProviderView::default() })
+    }
+
+    fn names(snapshot: &Snapshot, query: &str) -> String {
+        let page = page(snapshot, &Filter::read(query).expect(query));
+        page.agents.iter().map(|agent| agent.uri.chars().nth(4).unwrap_or('?')).collect()
+    }
+
+    #[test]
+    fn agents_come_in_every_order_and_those_that_are_equal_by_uri() {
+        let snapshot = snapshot(presence_actors::now());
+        let cases = [
+            ("", "abcd"),
+            ("sort=-uri", "dcba"),
+            ("sort=since", "dcab"),
+            ("sort=-since", "bacd"),
+            ("sort=state", "abcd"),
+            ("sort=-state", "dabc"),
+            ("sort=availability", "dbca"),
+            ("sort=-availability", "acbd"),
+            ("sort=freshness", "bcda"),
+            ("sort=-freshness", "adbc"),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(names(&snapshot, query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn filters_hold_together_and_the_page_is_cut_afterwards() {
+        let snapshot = snapshot(presence_actors::now());
+        let cases = [
+            ("source=AttendantServiceSource", "ac"),
+            ("source=AttendantServiceSource&freshness=fresh", "c"),
+            ("state=quarantined", "d"),
+            ("ucc=ucc_b,ucc_c", "bc"),
+            ("ucc=all&q=A@", "a"),
+            ("q=demo&offset=1&limit=2", "bc"),
+            ("offset=4", ""),
+            ("endpoint=application", ""),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(names(&snapshot, query), expected, "{query}");
+        }
+        let filter = Filter::read("limit=1&freshness=fresh,stale").expect("a query");
+        assert_eq!(page(&snapshot, &filter).total, 3);
+    }
+}

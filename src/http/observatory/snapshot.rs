@@ -31,6 +31,12 @@ impl Snapshot {
         Background::new(started).snapshot(started, ProviderView::default(), 0, |_| Rates::default())
     }
 
+    /// What the first look would have seen.
+    #[cfg(test)]
+    pub(in crate::http) fn of(now: Instant, view: ProviderView) -> Self {
+        Background::new(now).snapshot(now, view, 0, |_| Rates::default())
+    }
+
     /// The local endpoints.
     #[must_use]
     pub fn endpoints(&self) -> &[model::Endpoint] {
