@@ -6,6 +6,7 @@ mod process;
 
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use presence_simulator::{Activity, AgentState};
@@ -102,4 +103,22 @@ fn a_service_manager_that_does_not_read_holds_nobody_up() {
     service.says("WspPresenceAvailability: DoNotDisturb");
     assert_eq!(service.terminate().code, Some(0));
     assert_eq!(systemd.next(), "X=1", "nothing else had room");
+}
+
+#[test]
+fn systemd_has_nothing_to_say_against_the_unit() {
+    let unit = include_str!("../packaging/presence-provider.service");
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("presence-provider.service");
+    // It is not installed here.
+    std::fs::write(&copy, unit.replace("/usr/bin/presence-provider", env!("CARGO_BIN_EXE_presence-provider"))).unwrap();
+    let Ok(output) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&copy).output() else {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "systemd-analyze is not installed (Debian: systemd)");
+        eprintln!("skipped: systemd-analyze is not installed (Debian: systemd)");
+        return;
+    };
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let about_ours: Vec<_> = said.lines().filter(|line| line.contains("presence-provider")).collect();
+    assert!(about_ours.is_empty() && output.status.success(), "{said}");
 }

@@ -117,6 +117,8 @@ struct Pusher {
     agents: usize,
     /// Its agents that hold by a heartbeat, by that heartbeat.
     beats: BTreeMap<Duration, BTreeSet<AgentUri>>,
+    /// Those of them whose heartbeat is late: they are about to run out.
+    late: BTreeSet<AgentUri>,
 }
 
 impl PusherBook {
@@ -146,7 +148,8 @@ impl PusherBook {
             Hold::Heartbeat(every) => told_until - grace(every),
         };
         let known = self.pushers.entry(Arc::clone(pusher));
-        let known = known.or_insert_with(|| Pusher { heard: now, agents: 0, beats: BTreeMap::new() });
+        let known =
+            known.or_insert_with(|| Pusher { heard: now, agents: 0, beats: BTreeMap::new(), late: BTreeSet::new() });
         known.agents += 1;
         if let Hold::Heartbeat(every) = hold {
             known.beats.entry(every).or_default().insert(uri.clone());
@@ -156,12 +159,22 @@ impl PusherBook {
         self.agents.insert(uri.clone(), entry);
     }
 
-    /// A pusher was heard of; says how many of its agents hold because of that. What has lapsed does not come back.
+    /// A pusher was heard of; says how many of its agents hold because of that. What has lapsed does not come back. Ask
+    /// [`PusherBook::poll_timeout`] again.
     pub(super) fn heard(&mut self, now: Instant, pusher: &str) -> usize {
         self.lapse_of(now, pusher);
         let Some(known) = self.pushers.get_mut(pusher) else { return 0 };
         known.heard = known.heard.max(now);
-        known.beats.values().map(BTreeSet::len).sum()
+        let kept = known.beats.values().map(BTreeSet::len).sum();
+        // What was about to run out is given again at once.
+        for uri in std::mem::take(&mut known.late) {
+            if let Some(entry) = self.agents.get_mut(&uri) {
+                self.wakes.remove(&(entry.wake, uri.clone()));
+                entry.wake = now;
+                self.wakes.insert((now, uri));
+            }
+        }
+        kept
     }
 
     /// How many agents are held, and how many pushers hold them.
@@ -197,6 +210,7 @@ impl PusherBook {
         self.wakes.remove(&(entry.wake, uri.clone()));
         let Some(pusher) = self.pushers.get_mut(&entry.pusher) else { return };
         pusher.agents -= 1;
+        pusher.late.remove(uri);
         if let Hold::Heartbeat(every) = entry.said.hold
             && let Some(agents) = pusher.beats.get_mut(&every)
         {
@@ -236,8 +250,11 @@ impl PusherBook {
                 let grace = if let Hold::Heartbeat(every) = entry.said.hold { grace(every) } else { Duration::ZERO };
                 entry.wake = (until - grace).max(now + Duration::from_millis(1));
             } else {
-                // Not heard of: it is left to run out.
+                // Not heard of for so long: it runs out, unless its pusher is heard of yet.
                 entry.wake = until;
+                if let Some(pusher) = self.pushers.get_mut(&entry.pusher) {
+                    pusher.late.insert(uri.clone());
+                }
             }
             self.wakes.insert((entry.wake, uri));
         }

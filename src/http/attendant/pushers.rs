@@ -91,7 +91,9 @@ impl Pushers {
 
     /// A pusher lives; says how many of its agents hold because of that.
     pub(super) async fn heard(&self, pusher: &str) -> usize {
-        self.book.lock().await.heard(now(), pusher)
+        let kept = self.book.lock().await.heard(now(), pusher);
+        self.changed.notify_one();
+        kept
     }
 
     /// Of how many agents a push holds, and how many pushers they have.

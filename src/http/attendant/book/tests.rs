@@ -95,6 +95,19 @@ fn heartbeats_keep_an_agent_and_a_dead_pusher_loses_it_after_heartbeat_and_grace
 }
 
 #[test]
+fn a_heartbeat_that_is_late_within_the_grace_loses_nothing() {
+    let mut desk = Desk::new();
+    desk.push("snapper", 1, BEAT);
+    for _ in 0..100 {
+        desk.pass(30 * SECOND + GRACE - Duration::from_millis(1));
+        assert_eq!(desk.book.heard(desk.now, "snapper"), 1);
+        assert_eq!(desk.book.poll_timeout(), Some(desk.now), "it is given again at once");
+        desk.pass(Duration::ZERO);
+        assert_eq!(desk.provider[&agent(1)], desk.now + 30 * SECOND + GRACE);
+    }
+}
+
+#[test]
 fn a_heartbeat_that_comes_too_late_is_too_late_even_when_nobody_has_looked_meanwhile() {
     let mut desk = Desk::new();
     desk.push("snapper", 1, BEAT);
