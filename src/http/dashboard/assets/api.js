@@ -1,7 +1,7 @@
 // Requests to the API: the token, time limits, and errors as problems (RFC 9457).
 
 const KEY = "token";
-/** Requests that take longer have failed. */
+/** Requests that take longer have failed, in ms. */
 const PATIENCE = 10_000;
 
 /** Where the token is asked for when the provider wants one. */
@@ -65,15 +65,15 @@ export async function problemOf(response) {
 /**
  * Asks the API and gives its JSON.
  * @param {string} path below `api/v1/`
- * @param {{method?: string, signal?: AbortSignal, parameters?: Record<string, string|number|null|undefined>}} [options]
+ * @param {{method?: string, signal?: AbortSignal, within?: number, parameters?: Record<string, string|number|null|undefined>}} [options]
  * @returns {Promise<any>}
  */
-export async function ask(path, { method = "GET", signal, parameters = {} } = {}) {
+export async function ask(path, { method = "GET", signal, within = PATIENCE, parameters = {} } = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
   }
-  const patience = AbortSignal.timeout(PATIENCE);
+  const patience = AbortSignal.timeout(within);
   const url = `api/v1/${path}${query.size ? `?${query}` : ""}`;
   let response;
   try {

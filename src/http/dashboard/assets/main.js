@@ -7,7 +7,7 @@ import { connection } from "./connection.js";
 import { byId, setAttribute, setText, toast } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Filters } from "./filters.js";
-import { clock, learnClock, now, plural } from "./format.js";
+import { clock, learnClock, plural } from "./format.js";
 import { Grid } from "./grid.js";
 import { Live } from "./live.js";
 import { Overview } from "./overview.js";
@@ -19,6 +19,9 @@ import * as view from "./view.js";
 
 /** A page that nobody sees lets go of its stream after this long: browsers have few connections to one host. */
 const HIDDEN_FOR = 60_000;
+
+/** The glance is small: a provider that does not give it within this many ms is not there. */
+const GLANCE_WITHIN = 4000;
 
 let shown = view.read();
 let started = "";
@@ -126,7 +129,7 @@ function startReviveAll() {
 /** The glance. */
 async function glance() {
   try {
-    const status = await ask("status");
+    const status = await ask("status", { within: GLANCE_WITHIN });
     learnClock(status.taken);
     abandoned = status.agents.abandoned;
     connection.arrived(status.taken);
@@ -214,7 +217,7 @@ function startRest() {
 }
 
 function tick() {
-  setText(byId("clock"), clock(now()));
+  setText(byId("clock"), clock(Date.now()));
   connection.show();
   overview.tick();
   queues.tick();

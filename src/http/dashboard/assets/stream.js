@@ -11,11 +11,12 @@ const MAX_LINE = 1_000_000;
 
 /**
  * Takes server-sent events out of pieces of text (WHATWG HTML, 9.2.6).
- * @param {(type: string, data: string, id: string|null) => void} deliver
+ * @param {(data: string, id: string|null) => void} deliver
+ * @param {(wait: number) => void} asked how long the provider asks us to wait before a reconnect, in ms
  */
-export function eventParser(deliver) {
+export function eventParser(deliver, asked) {
   let rest = "";
-  let [type, id] = ["", null];
+  let id = null;
   let data = [];
   return (/** @type {string} */ text) => {
     const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
@@ -23,8 +24,7 @@ export function eventParser(deliver) {
     if (rest.length > MAX_LINE) throw new Error("a line without end");
     for (const line of lines) {
       if (line === "") {
-        if (data.length) deliver(type || "message", data.join("\n"), id);
-        type = "";
+        if (data.length) deliver(data.join("\n"), id);
         data = [];
         continue;
       }
@@ -33,7 +33,7 @@ export function eventParser(deliver) {
       const field = colon < 0 ? line : line.slice(0, colon);
       const value = colon < 0 ? "" : line.slice(colon + (line[colon + 1] === " " ? 2 : 1));
       if (field === "data") data.push(value);
-      else if (field === "event") type = value;
+      else if (field === "retry" && /^\d+$/.test(value)) asked(Number(value));
       else if (field === "id" && !value.includes("\0")) id = value;
     }
   };
@@ -42,6 +42,7 @@ export function eventParser(deliver) {
 /** A stream of events that connects again by itself, with growing pauses, where it left off. */
 export class EventStream {
   #lastId = "";
+  #first = FIRST_DELAY;
   #delay = FIRST_DELAY;
   #abort = new AbortController();
   #running = false;
@@ -104,15 +105,15 @@ export class EventStream {
       const response = await fetch(this.url, { cache: "no-store", credentials: "omit", headers: headers(more), signal });
       if (!response.ok || !response.body) throw await problemOf(response);
       this.listener.state("open", "");
-      const parse = eventParser((_, data, id) => this.#deliver(data, id));
+      const parse = eventParser((data, id) => this.#deliver(data, id), (wait) => { this.#first = Math.min(wait, LAST_DELAY); });
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { value, done } = await reader.read();
         if (done) return;
         clearTimeout(alarm);
         alarm = setTimeout(() => silence.abort(), SILENCE);
-        this.#delay = FIRST_DELAY;
         parse(value);
+        this.#delay = this.#first;
       }
     } finally {
       clearTimeout(alarm);
