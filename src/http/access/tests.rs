@@ -18,7 +18,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), now: Instant::now() }
+        Self { folder: tempfile::tempdir().expect("a folder"), now: presence_actors::now() }
     }
 
     fn path(&self) -> PathBuf {
