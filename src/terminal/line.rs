@@ -5,7 +5,7 @@ use presence_core::log_text::Safe;
 
 use super::screen::{Screen, Tone, cut, presence_tone, presence_word, shortened, source_word, wire_name};
 use super::table::record;
-use crate::http::model::{Event, Presence};
+use crate::http::model::{Event, Freshness, Presence};
 
 /// From this width on there is room for milliseconds and long states.
 const WIDE: usize = 100;
@@ -78,25 +78,36 @@ impl Lines {
 
     fn change(&self, time: &str, uri: &str, previous: Option<&Presence>, new: &Presence, width: usize) -> String {
         let uri = self.uri_column(uri);
-        let same = previous == Some(new);
-        let before = match previous {
-            _ if same => "is".to_owned(),
-            Some(previous) => format!("{} →", presence_word(previous)),
-            None => "- →".to_owned(),
-        };
-        let after = presence_word(new);
-        let long = before.chars().count() + 1 + after.chars().count();
+        let (before, after, behind) = transition(previous, new);
+        let long = before.chars().count() + after.chars().count() + behind.chars().count();
         let padding = " ".repeat(self.change.saturating_sub(long));
         let source = source_word(new.source);
         let screen = &self.screen;
         let time_width = if width >= WIDE { 12 } else { 8 };
         let used = time_width + 2 + uri.chars().count() + 2 + self.change.max(long) + 2 + source.len() + 2;
-        let beside = cut(&beside(previous, new), width.saturating_sub(used).max(8));
+        // A piece of a word says nothing.
+        let room = Some(width.saturating_sub(used)).filter(|room| *room >= 5).unwrap_or(0);
+        let beside = if room == 0 { String::new() } else { cut(&beside(previous, new), room) };
+        let [before, behind, source] = [&before, &behind, source].map(|text| screen.paint(Tone::Faint, text));
         let after = screen.paint(presence_tone(new), &after);
-        let source = screen.paint(Tone::Faint, source);
-        format!("{time}  {uri}  {} {after}{padding}  {source}  {beside}", screen.paint(Tone::Faint, &before))
-            .trim_end()
-            .to_owned()
+        format!("{time}  {uri}  {before}{after}{behind}{padding}  {source}  {beside}").trim_end().to_owned()
+    }
+}
+
+/// What leads to the new presence, its name, and what is behind it: `Away → `, `Busy` and nothing; nothing, `Busy` and
+/// `, fresh again`.
+fn transition(previous: Option<&Presence>, new: &Presence) -> (String, String, String) {
+    let word = |presence: &Presence| Safe(&presence.availability.name).to_string();
+    let after = word(new);
+    let Some(previous) = previous else { return ("- → ".to_owned(), presence_word(new), String::new()) };
+    if previous == new {
+        return ("is ".to_owned(), presence_word(new), String::new());
+    }
+    let same = previous.availability == new.availability;
+    match (previous.freshness, new.freshness) {
+        (Freshness::Stale, Freshness::Fresh) if same => (String::new(), after, ", fresh again".to_owned()),
+        (Freshness::Fresh, Freshness::Stale) if same => (String::new(), after, ", now stale".to_owned()),
+        _ => (format!("{} → ", word(previous)), presence_word(new), String::new()),
     }
 }
 
@@ -181,7 +192,7 @@ fn piped(event: &Event, received: Timestamp) -> String {
 mod tests {
     use super::super::samples::{TAKEN, pipe, presence, terminal};
     use super::*;
-    use crate::http::model::{EndpointName, Freshness};
+    use crate::http::model::EndpointName;
 
     fn events() -> Vec<Event> {
         let away = presence("Away", 15500, Freshness::Fresh, "2026-11-22T09:00:00.000Z");
@@ -206,6 +217,8 @@ mod tests {
             change("sip:user1@domain.com", Some(&away), &busy),
             change(long, None, &away),
             change("sip:user2@domain.com", Some(&busy), &stale),
+            change("sip:user1@domain.com", Some(&stale), &mobile),
+            change("sip:user2@domain.com", Some(&stale), &away),
             change("sip:user1@domain.com", Some(&busy), &mobile),
             Event::Current { uri: "sip:user1@domain.com".into(), presence: busy, sequence: 3 },
             Event::Pending { uri: "sip:user3@domain.com".into() },
