@@ -29,6 +29,9 @@ pub(in crate::http) use cursor::{Cursor, EventId};
 pub(in crate::http) use happening::{EndpointChange, Happening, Knowledge};
 pub(in crate::http) use shared::SharedFeed;
 
+/// So many agents that were let go are remembered, and as many as events are kept.
+const RELEASED_KEPT: usize = 10_000;
+
 /// One event as a reader gets it.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::http) struct Delivery {
@@ -190,9 +193,9 @@ impl Feed {
         self.last += 1;
     }
 
-    /// As many as events are kept, those that were let go are remembered too.
+    /// A reader that comes back later than that is not told of them.
     fn forget_the_oldest_released(&mut self) {
-        while self.released.len() > self.capacity
+        while self.released.len() > self.capacity.max(RELEASED_KEPT)
             && let Some((number, uri)) = self.released.pop_front()
         {
             let forget = |known: &Known| known.number == number && known.what == Knowledge::Released;
