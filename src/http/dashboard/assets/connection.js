@@ -3,8 +3,9 @@
 import { byId, setText } from "./dom.js";
 import { clock } from "./format.js";
 
-/** A provider whose picture of itself is older than this has stopped looking. */
-const RENEWED_WITHIN = 20_000;
+/** A provider whose picture of itself is older than this, in ms, has stopped looking; one that looks seldom (it rests
+ * after each look, the longer the more agents there are) may take three times its pace. */
+const RENEWED_WITHIN = 30_000;
 
 /** What is known of the connection to the provider. */
 class Connection {
@@ -18,6 +19,7 @@ class Connection {
   stream = "connecting";
   #taken = "";
   #renewed = Date.now();
+  #pace = 0;
   #listeners = [];
 
   /** @param {() => void} listener called when the page turns true or old */
@@ -31,14 +33,17 @@ class Connection {
   }
 
   get #frozen() {
-    return Date.now() - this.#renewed > RENEWED_WITHIN;
+    return Date.now() - this.#renewed > Math.max(RENEWED_WITHIN, 3 * this.#pace);
   }
 
   /** The glance has arrived. @param {string} taken when the provider took it */
   arrived(taken) {
     this.lastData = Date.now();
-    if (taken !== this.#taken) this.#renewed = this.lastData;
-    this.#taken = taken;
+    if (taken !== this.#taken) {
+      if (this.#taken) this.#pace = this.lastData - this.#renewed;
+      this.#renewed = this.lastData;
+      this.#taken = taken;
+    }
     this.lostSince = 0;
     this.show();
   }

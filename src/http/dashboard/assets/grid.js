@@ -18,6 +18,15 @@ const COLUMNS = [
   { key: "uccs", word: "Queues" },
 ];
 
+/** A row that is not seen belongs to no agent. */
+function release(row) {
+  row.hidden = true;
+  row.shown = -1;
+  row.agent = undefined;
+  row.classList.remove("active");
+  row.removeAttribute("id");
+}
+
 /** The table. */
 export class Grid {
   #grid = byId("agents-grid");
@@ -123,7 +132,7 @@ export class Grid {
       used.add(row);
       this.#place(row, index);
     }
-    for (const row of this.#rows) if (!used.has(row) && !row.hidden) { row.hidden = true; row.shown = -1; row.removeAttribute("id"); }
+    for (const row of this.#rows) if (!used.has(row) && !row.hidden) release(row);
     setAttribute(this.#grid, "aria-activedescendant", total ? `agent-row-${this.#active}` : null);
   }
 

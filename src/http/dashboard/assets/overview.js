@@ -84,11 +84,12 @@ export class Overview {
     const panel = byId("verdict");
     panel.dataset.verdict = verdict;
     byId("verdict-icon").setAttribute("href", `#verdict-${verdict}`);
-    setText(byId("verdict-word"), VERDICTS[verdict]);
+    const word = verdict === "lost" && !connection.lostSince ? "Old data" : VERDICTS[verdict];
+    setText(byId("verdict-word"), word);
     const line = verdict === "lost" ? `As of ${clock(status.taken)} it said: ${status.headline}` : status.headline;
     setText(byId("verdict-line"), line);
-    document.title = `${VERDICTS[verdict]} · Presence Provider`;
-    this.#announce(verdict, `${VERDICTS[verdict]}. ${line}`);
+    document.title = `${word} · Presence Provider`;
+    this.#announce(verdict, `${word}. ${line}`);
   }
 
   #announce(verdict, text) {
