@@ -3,8 +3,9 @@
 
 mod process;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use presence_actors::now;
 use process::eventually;
 use process::http::{Answer, Client, House, Plan};
 use serde_json::{Value, json};
@@ -41,11 +42,6 @@ fn taken(answer: &Answer) -> Value {
     answer.json.clone()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the real program has a real clock")]
-fn clock() -> Instant {
-    Instant::now()
-}
-
 #[test]
 fn a_push_reaches_the_queue_that_watches_and_is_unknown_and_never_available_after_its_time() {
     let house = House::with(Plan { tokens: TOKENS, ..Plan::default() });
@@ -54,7 +50,7 @@ fn a_push_reaches_the_queue_that_watches_and_is_unknown_and_never_available_afte
     let mut events = sales.events("/api/v1/events?ucc=sales", None);
     events.until("pending");
 
-    let began = clock();
+    let began = now();
     let pushed = json!({
         "state": "bUsY", "activity": "on-the-phone", "location": "desk", "device": "deskphone", "time_to_live": 1.5,
         "capabilities": {"audio": "enabled", "video": "disabled", "text": "unknown"}
@@ -72,7 +68,8 @@ fn a_push_reaches_the_queue_that_watches_and_is_unknown_and_never_available_afte
     assert_eq!(heard["presence"]["capabilities"]["video"], "disabled");
 
     let over = events.until("changed").data;
-    assert!(began.elapsed() >= Duration::from_millis(1_400), "it was forgotten after {:?}", began.elapsed());
+    let held = now().duration_since(began);
+    assert!(held >= Duration::from_millis(1_400), "it was forgotten after {held:?}");
     assert_eq!(over["presence"]["availability"], json!({"name": "Unknown", "value": -1}));
     assert_eq!((&over["presence"]["freshness"], &over["presence"]["activity"]), (&json!("unknown"), &Value::Null));
     assert_eq!(snapper.get(&path(&desk(1))).status, 404);
@@ -156,8 +153,8 @@ fn a_heartbeat_keeps_the_agents_of_its_pusher_and_a_dead_pusher_loses_them() {
     taken(&snapper.put(&path(&desk(1)), &busy("heartbeat", 1.0)));
     taken(&snapper.put(&path(&desk(2)), &busy("time_to_live", 600.0)));
     // Twice as long as it would hold without.
-    let began = clock();
-    while began.elapsed() < Duration::from_millis(2_600) {
+    let began = now();
+    while now().duration_since(began) < Duration::from_millis(2_600) {
         assert_eq!(taken(&snapper.post("/api/v1/attendant/heartbeat", &Value::Null))["agents"], 1);
         assert_eq!(state(&wall, &desk(1)).as_deref(), Some("Busy"));
     }

@@ -1,5 +1,5 @@
 //! What monitoring systems read of the real program: the metrics, their table, the alerts, the Grafana dashboard, health.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests")]
 
 mod process;
 

@@ -110,7 +110,7 @@ const fn element(source: SourceName) -> &'static str {
 }
 
 /// Which source is ready, and which is not; `rules` says which are switched on.
-fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, NotReady> {
+fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, Box<NotReady>> {
     let of = |source: &Source| SourceReadiness { source: source.source, ready: source.ready, why: source.why.clone() };
     let sources: Vec<_> = sources.iter().map(of).collect();
     let reasons: Vec<_> = sources
@@ -129,7 +129,7 @@ fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, NotRe
         return Ok(readiness);
     }
     let detail = if reasons.is_empty() { "the sources have just been started".to_owned() } else { reasons.join("; ") };
-    Err(NotReady { problem: Problem::unavailable(detail, PATIENCE), readiness })
+    Err(Box::new(NotReady { problem: Problem::unavailable(detail, PATIENCE), readiness }))
 }
 
 impl NotReady {

@@ -68,9 +68,11 @@ impl Pushers {
 
     async fn push_together(&self, pusher: &Arc<str>, pushes: Vec<(AgentUri, Said)>) -> Vec<Result<(), Refused>> {
         let mut book = self.book.lock().await;
+        // Before the provider counts from it: what the book holds, the provider holds.
+        let at = now();
         let mut coming = 0;
         let mut room = |uri| {
-            book.room(now(), pusher, uri, coming)?;
+            book.room(at, pusher, uri, coming)?;
             coming += 1;
             Ok::<_, Full>(())
         };
@@ -83,7 +85,7 @@ impl Pushers {
         let answers: Vec<Result<(), Refused>> = answers.await;
         for ((uri, said), answer) in pushes.into_iter().zip(&answers) {
             if answer.is_ok() {
-                book.pushed(now(), pusher, &uri, said);
+                book.pushed(at, pusher, &uri, said);
             }
         }
         answers
