@@ -127,10 +127,11 @@ impl Cursor {
             };
             walk.met = number;
             let Some(known) = feed.agents.get(uri) else { continue };
-            if known.what == Knowledge::Released && number <= walk.knows_released {
-                continue;
+            // Whoever is asked for again was let go before, and not every reader has heard of that.
+            let let_go = matches!(known.what, Knowledge::Released | Knowledge::Asked);
+            if !let_go || number > walk.knows_released {
+                into.push(Delivery { number: None, event: known.what.told(uri) });
             }
-            into.extend(known.what.told(uri).map(|event| Delivery { number: None, event }));
         }
     }
 }

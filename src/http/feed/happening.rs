@@ -61,18 +61,17 @@ impl Knowledge {
         })
     }
 
-    /// The event that tells this to a reader who knows nothing of the agent; none while the answer is under way.
-    pub(super) fn told(&self, uri: &AgentUri) -> Option<Happening> {
+    /// The event that tells this to a reader who has missed the earlier ones.
+    pub(super) fn told(&self, uri: &AgentUri) -> Happening {
         let uri = uri.clone();
-        Some(Happening::Told(match self {
-            Self::Asked => return None,
-            Self::Released => return Some(Happening::Released(uri)),
+        Happening::Told(match self {
+            Self::Asked | Self::Released => return Happening::Released(uri),
             Self::Pending => PresenceEvent::Pending { uri },
             Self::Current(presence, sequence) => {
                 PresenceEvent::Current { uri, presence: Arc::clone(presence), sequence: *sequence }
             }
             Self::Unserved(why) => PresenceEvent::Unserved { uri, why: Arc::clone(why) },
-        }))
+        })
     }
 }
 

@@ -136,6 +136,6 @@ fn day(seed: u64) -> usize {
 
 #[test]
 fn whatever_the_interleaving_nothing_is_missing_nothing_comes_twice_and_nothing_goes_backwards() {
-    let lags: usize = (0..3_000).map(day).sum();
-    assert!(lags > 3_000, "the readers hardly ever lag: {lags}");
+    let lags: usize = (0..500).map(day).sum();
+    assert!(lags > 500, "the readers hardly ever lag: {lags}");
 }
