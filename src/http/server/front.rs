@@ -20,6 +20,7 @@ use presence_core::log_text::Safe;
 use super::super::hosts::Hosts;
 use super::super::limits::{Client, RequestRate};
 use super::super::{Access, Caller, HttpMeters, Problem, openapi};
+use super::held::{Held, keeping};
 use super::table::Table;
 
 /// So long a request may take from its head to the head of its answer: a body that is sent byte by byte ends there.
@@ -163,6 +164,7 @@ pub(super) async fn front<B: MessageBody + 'static>(
         return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the listener is not complete").into());
     };
     let visit = front.visit(&request);
+    let held = Held::of(&mut request);
     let mut response = match front.admit(&request, &visit) {
         Err(problem) => request.into_response(problem.error_response()),
         Ok(()) => {
@@ -175,7 +177,7 @@ pub(super) async fn front<B: MessageBody + 'static>(
                         Ok(_) => panicked(&visit),
                         Err(_) => too_slow(&visit),
                     };
-                    let broken = Broken { problem, visit: visit.clone() };
+                    let broken = Broken { problem, visit: visit.clone(), held };
                     front.leave(&visit, "", broken.status_code());
                     return Err(broken.into());
                 }
@@ -185,7 +187,7 @@ pub(super) async fn front<B: MessageBody + 'static>(
     seal(response.headers_mut(), &visit);
     let route = response.request().match_pattern().unwrap_or_default();
     front.leave(&visit, &route, response.status());
-    Ok(response)
+    Ok(response.map_body(|_, body| keeping(body, held)))
 }
 
 /// The token of a request, as [`Caller`] reads it.
@@ -247,6 +249,7 @@ fn too_slow(visit: &Visit) -> Problem {
 struct Broken {
     problem: Problem,
     visit: Visit,
+    held: Option<Held>,
 }
 
 impl fmt::Display for Broken {
@@ -263,6 +266,7 @@ impl ResponseError for Broken {
     fn error_response(&self) -> HttpResponse {
         let mut response = self.problem.error_response();
         seal(response.headers_mut(), &self.visit);
+        let response = response.map_body(|_, body| keeping(body, self.held.clone()));
         response
     }
 }

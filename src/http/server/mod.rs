@@ -4,6 +4,7 @@ mod descriptors;
 mod front;
 #[cfg(test)]
 mod front_tests;
+mod held;
 #[cfg(test)]
 mod route_tests;
 mod table;
@@ -33,6 +34,8 @@ const WORKERS: usize = 2;
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// So long a connection without a request stays open.
 const IDLE: Duration = Duration::from_secs(30);
+/// So long what a client still sends is dropped after an answer that ends the connection, so that it reads the answer.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// So long a TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// So many TLS handshakes are under way at once, per thread.
@@ -184,6 +187,7 @@ pub async fn serve(api: Api) -> Result<Serving, ServeError> {
     .max_connections((settings.max_connections.get() as usize).div_ceil(WORKERS))
     .max_connection_rate(HANDSHAKES)
     .client_request_timeout(HEAD_WITHIN)
+    .client_disconnect_timeout(FAREWELL)
     .keep_alive(KeepAlive::Timeout(IDLE))
     .tls_handshake_timeout(HANDSHAKE_WITHIN)
     .tcp_nodelay(true)
