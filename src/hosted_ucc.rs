@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix::{Actor, AsyncContext, Context, Handler};
-use presence_actors::{PresenceEvent, Provider, UccClient};
+use presence_actors::{PresenceEvent, Provider, UccClient, now};
 use presence_config::ContactCenter;
 use presence_core::log_text::PresenceLine;
 use presence_core::{AgentUri, Presence};
@@ -58,7 +58,10 @@ impl Handler<PresenceEvent> for HostedUcc {
 
     fn handle(&mut self, event: PresenceEvent, _: &mut Self::Context) {
         match &event {
-            PresenceEvent::Changed(change) if change.changes_status() => self.report(&change.uri, &change.new),
+            PresenceEvent::Changed(change) if change.changes_status() => {
+                self.provider.meters().delivered(now().saturating_duration_since(change.new.since));
+                self.report(&change.uri, &change.new);
+            }
             PresenceEvent::Changed(change) => tracing::debug!(logger = %self.name, uri = %change.uri,
                 freshness = %change.new.freshness, "the presence is {} now, its value is as before", change.new.freshness),
             PresenceEvent::Current { uri, presence, .. } => self.report(uri, presence),
