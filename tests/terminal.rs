@@ -9,9 +9,11 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use presence_simulator::{Activity, AgentState};
+use presence_core::AgentUri;
+use presence_simulator::{Activity, AgentState, Faults, Refusal, Scope};
 use process::http::{House, Plan};
 use process::{Service, eventually, program, queue};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::Value;
 
 /// One of the commands, towards this address and without anything of the environment.
@@ -212,7 +214,7 @@ fn agents_are_found_listed_and_explained() {
     let (code, stdout, _) = told(&house.url, &["agents", "-q", "agent1", "--all"]);
     let uris: Vec<&str> = stdout.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(code, 0);
-    assert_eq!(uris, [1, 10, 11, 12].map(House::agent));
+    assert_eq!(uris, [10, 11, 12, 1].map(House::agent), "as text is sorted");
     assert!(stdout.lines().all(|line| line.split('\t').count() == 12), "{stdout}");
     let (_, stdout, _) = told(&house.url, &["agents", "--limit", "5", "--json"]);
     let list: Value = serde_json::from_str(&stdout).unwrap();
@@ -234,14 +236,59 @@ fn agents_are_found_listed_and_explained() {
 }
 
 #[test]
+fn an_abandoned_agent_is_seen_and_revived() {
+    let house = House::new();
+    let agent = House::agent(3);
+    let scope = Scope::Agent(AgentUri::parse(&agent).unwrap());
+    house.server.faults(&scope, Faults::refusing(Refusal::with(403)));
+    assert_eq!(house.client().put(&format!("/api/v1/uccs/sales/agents/{agent}"), &Value::Null).status, 200);
+    let abandoned = || told(&house.url, &["agents", "--state", "abandoned,quarantined"]).1;
+    assert!(eventually(|| !abandoned().is_empty()), "nobody is abandoned");
+    assert!(abandoned().starts_with(&format!("{agent}\t")), "{}", abandoned());
+    let (code, stdout, _) = told(&house.url, &["status"]);
+    assert_eq!(code, 1, "{stdout}");
+    assert!(stdout.starts_with("DEGRADED  ") && stdout.contains("            1 abandoned\n"), "{stdout}");
+    let (_, stdout, _) = told(&house.url, &["agent", &agent]);
+    assert!(stdout.contains("  State         abandoned") && stdout.contains("  Last failure  403, "), "{stdout}");
+    let revived = (0, "1 agent is tried again.\n".to_owned(), String::new());
+    assert_eq!(told(&house.url, &["revive", &agent]), revived);
+    assert!(eventually(|| told(&house.url, &["revive", "--all"]) == revived), "it is abandoned again, and revived");
+}
+
+#[test]
+fn a_provider_with_a_certificate_is_asked_over_tls_by_those_who_trust_it() {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| directory.path().join(name));
+    std::fs::write(&certificate, cert.pem()).unwrap();
+    std::fs::write(&key, signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+    let http = format!(r#"Certificate="{certificate}" PrivateKey="{key}""#);
+    let house = House::with(Plan { http: &http, ..Plan::default() });
+    let url = house.url.replace("127.0.0.1", "localhost");
+    let (code, stdout, stderr) = told(&url, &["status", "--ca", certificate]);
+    assert!(code <= 1 && stdout.contains("Provider    "), "{stdout}{stderr}");
+    let (code, _, stderr) = told(&url, &["status", "--ca", key]);
+    assert_eq!((code, stderr.contains("holds no certificate in PEM form")), (64, true), "{stderr}");
+    let other = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let stranger = directory.path().join("stranger.pem");
+    std::fs::write(&stranger, other.cert.pem()).unwrap();
+    let (code, _, stderr) = told(&url, &["status", "--ca", stranger.to_str().unwrap()]);
+    assert_eq!(code, 69, "{stderr}");
+    assert!(stderr.contains(": TLS failed: ") && stderr.contains("--ca names the certificates"), "{stderr}");
+}
+
+#[test]
 fn who_is_not_abandoned_is_not_revived_and_who_is_not_there_is_named() {
     let house = house(2);
     let revive = |arguments: &[&str]| told(&house.url, &[&["revive"], arguments].concat());
     assert_eq!(revive(&["--all"]), (0, "No agent is abandoned.\n".into(), String::new()));
     assert_eq!(revive(&["--all", "--json"]).1, "{\n  \"revived\": 0\n}\n");
     let (code, stdout, stderr) = revive(&["sip:nobody@demo.example", "sip:agent1@demo.example"]);
-    assert_eq!((code, stdout.as_str()), (1, "None of them was abandoned.\n"));
-    assert!(stderr.starts_with("error: sip:nobody@demo.example: "), "{stderr}");
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    let [nobody, active] = stderr.lines().collect::<Vec<_>>().try_into().unwrap();
+    assert!(nobody.starts_with("error: sip:nobody@demo.example: "), "{nobody}");
+    assert!(active.starts_with("error: sip:agent1@demo.example: ") && active.contains("not abandoned"), "{active}");
     assert_eq!(revive(&[]).0, 64);
 }
 

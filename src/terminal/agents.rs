@@ -30,7 +30,7 @@ fn filter(arguments: &AgentsArguments) -> Vec<(&'static str, String)> {
     let source = arguments.source.map(|source| wire_name(&SourceName::from(source)));
     let fields = [
         ("q", arguments.query.clone()),
-        ("state", arguments.state.clone()),
+        ("state", (!arguments.state.is_empty()).then(|| arguments.state.join(","))),
         ("freshness", arguments.freshness.clone()),
         ("source", source),
         ("endpoint", arguments.endpoint.clone()),

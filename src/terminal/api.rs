@@ -206,10 +206,11 @@ impl Api {
             }
             ureq::Error::Timeout(_) => self.unreachable(format!("no answer within {seconds}")),
             ureq::Error::HostNotFound => self.unreachable("its name is not found".to_owned()),
-            ureq::Error::Io(error) => self.unreachable(io_text(&error)),
-            ureq::Error::Rustls(error) => {
-                self.unreachable(format!("TLS failed: {error}; --ca names the certificates that vouch for it"))
-            }
+            ureq::Error::Io(error) => self.unreachable(match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                Some(error) => tls_text(error),
+                None => io_text(&error),
+            }),
+            ureq::Error::Rustls(error) => self.unreachable(tls_text(&error)),
             other => self.unreachable(other.to_string()),
         }
     }
@@ -221,6 +222,10 @@ impl Api {
     fn foreign(&self, why: String) -> Unanswered {
         Unanswered::Foreign { url: self.url.to_string(), why }
     }
+}
+
+fn tls_text(error: &rustls::Error) -> String {
+    format!("TLS failed: {error}; --ca names the certificates that vouch for it")
 }
 
 /// What a person says for a failed read or write.

@@ -116,9 +116,9 @@ impl From<SourceArgument> for SourceName {
 /// The arguments of `agents`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct AgentsArguments {
-    /// Only agents in this state
-    #[arg(long, value_name = "STATE", value_parser = STATES)]
-    pub state: Option<String>,
+    /// Only agents in one of these states
+    #[arg(long, value_name = "STATE", value_parser = STATES, value_delimiter = ',')]
+    pub state: Vec<String>,
 
     /// Only agents whose presence can be trusted so far
     #[arg(long, value_name = "FRESHNESS", value_parser = FRESHNESSES)]

@@ -44,7 +44,9 @@ fn these(api: &Api, arguments: &ReviveArguments) -> Answer {
             }
         }
     }
-    let stdout = told(Revived { revived }, arguments);
+    // Where nothing was done, what was refused has been said.
+    let silent = revived == 0 && !stderr.is_empty() && !arguments.json;
+    let stdout = if silent { String::new() } else { told(Revived { revived }, arguments) };
     Answer { stdout, stderr, exit }
 }
 
@@ -55,9 +57,7 @@ fn one(api: &Api, uri: &AgentUri) -> Result<Revived, Unanswered> {
 fn told(revived: Revived, arguments: &ReviveArguments) -> String {
     match revived.revived {
         _ if arguments.json => json(&revived),
-        0 if arguments.all => "No agent is abandoned.\n".to_owned(),
-        0 if arguments.uris.len() == 1 => "It was not abandoned.\n".to_owned(),
-        0 => "None of them was abandoned.\n".to_owned(),
+        0 => "No agent is abandoned.\n".to_owned(),
         1 => "1 agent is tried again.\n".to_owned(),
         many => format!("{} are tried again.\n", counted(many, "agent")),
     }
