@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use presence_actors::Provider;
 use presence_config::{HttpSettings, Settings};
+use presence_core::MatchRules;
 
 use super::teller::say;
 use super::{ATTENDANTS, Demo};
@@ -28,11 +29,13 @@ async fn serve(demo: &Demo, provider: &Provider, listen: SocketAddr) -> anyhow::
         anyhow::bail!("the demo asks nobody for a token, so it listens on loopback only, and not on {listen}");
     }
     let settings = HttpSettings { listen, ..HttpSettings::default() };
-    let mut configuration = Settings::default();
-    configuration.max_presence_subscriptions_per_second = demo.rate;
-    configuration.pstn = true;
-    configuration.attendant = presence_core::MatchRules::compile(&[ATTENDANTS]).ok();
-    configuration.http = Some(settings.clone());
+    let configuration = Settings {
+        max_presence_subscriptions_per_second: demo.rate,
+        pstn: true,
+        attendant: MatchRules::compile(&[ATTENDANTS]).ok(),
+        http: Some(settings.clone()),
+        ..Settings::default()
+    };
     let api = Api::start(provider.clone(), Access::open(), settings, configuration);
     Ok(http::serve(api).await?)
 }
