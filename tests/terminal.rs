@@ -209,6 +209,31 @@ fn a_glance_at_a_provider_that_is_well_ends_with_0_and_one_that_is_down_with_1()
 }
 
 #[test]
+fn a_recovery_is_followed_to_its_end_over_a_moment_without_an_answer() {
+    let mut status = house(1).client().get("/api/v1/status").json;
+    let well = status.to_string();
+    status["verdict"] = "recovering".into();
+    status["recovery"] = serde_json::json!({"cause": "x", "since": "2026-11-22T14:00:40.000Z", "total": 9, "done": 4});
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let follow = Service::start(command(&url, &["status", "--follow", "--json"]));
+    let answers = [
+        answer("200 OK", "application/json", &status.to_string()),
+        problem("503 Service Unavailable", "not now"),
+        answer("200 OK", "application/json", &status.to_string()),
+        answer("200 OK", "application/json", &well),
+    ];
+    for answer in answers {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(head(&stream).starts_with("GET /api/v1/status "));
+        stream.write_all(answer.as_bytes()).unwrap();
+    }
+    let ended = follow.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.all());
+    assert_eq!(serde_json::from_str::<Value>(&ended.all()).unwrap()["verdict"], "well");
+}
+
+#[test]
 fn agents_are_found_listed_and_explained() {
     let house = house(12);
     let (code, stdout, _) = told(&house.url, &["agents", "-q", "agent1", "--all"]);
