@@ -266,7 +266,6 @@ impl ResponseError for Broken {
     fn error_response(&self) -> HttpResponse {
         let mut response = self.problem.error_response();
         seal(response.headers_mut(), &self.visit);
-        let response = response.map_body(|_, body| keeping(body, self.held.clone()));
-        response
+        response.map_body(|_, body| keeping(body, self.held.clone()))
     }
 }
