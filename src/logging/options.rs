@@ -36,7 +36,9 @@ impl LogLevel {
             return level.to_owned();
         }
         let others = if matches!(level, "error" | "off") { level } else { "warn" };
-        OUR_CRATES.iter().fold(others.to_owned(), |all, name| format!("{all},{name}={level}"))
+        // It would let every client write errors into our log, with a request that is none.
+        let others = format!("{others},actix_http=off");
+        OUR_CRATES.iter().fold(others, |all, name| format!("{all},{name}={level}"))
     }
 }
 
@@ -109,7 +111,7 @@ mod tests {
         assert!(directives.starts_with("warn,"), "{directives}");
         assert!(directives.contains("presence_sip=debug"), "{directives}");
         let level: LogLevel = "error".parse().expect("a level");
-        assert!(level.directives().starts_with("error,"));
+        assert!(level.directives().starts_with("error,actix_http=off,"));
     }
 
     #[test]
