@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use presence_actors::Provider;
-use presence_config::{HttpSettings, Settings};
+use presence_config::{ContactCenter, HttpSettings, Settings};
 use presence_core::MatchRules;
 
 use super::teller::say;
@@ -11,20 +11,25 @@ use super::{ATTENDANTS, Demo};
 use crate::http::{self, Access, Api, Serving};
 
 /// Opens the dashboard and says where it is: where it was asked for, or else at the usual port, or at any.
-pub(super) async fn open(demo: &Demo, provider: &Provider) -> anyhow::Result<Serving> {
+pub(super) async fn open(demo: &Demo, centers: &[ContactCenter], provider: &Provider) -> anyhow::Result<Serving> {
     let usual = HttpSettings::default().listen;
     let serving = match demo.listen {
-        Some(listen) => serve(demo, provider, listen).await?,
-        None => match serve(demo, provider, usual).await {
+        Some(listen) => serve(demo, centers, provider, listen).await?,
+        None => match serve(demo, centers, provider, usual).await {
             Ok(serving) => serving,
-            Err(_) => serve(demo, provider, SocketAddr::new(usual.ip(), 0)).await?,
+            Err(_) => serve(demo, centers, provider, SocketAddr::new(usual.ip(), 0)).await?,
         },
     };
     say(&format!("The dashboard is at {} while the demo runs; the API beside it.", serving.url()));
     Ok(serving)
 }
 
-async fn serve(demo: &Demo, provider: &Provider, listen: SocketAddr) -> anyhow::Result<Serving> {
+async fn serve(
+    demo: &Demo,
+    centers: &[ContactCenter],
+    provider: &Provider,
+    listen: SocketAddr,
+) -> anyhow::Result<Serving> {
     if !listen.ip().is_loopback() {
         anyhow::bail!("the demo asks nobody for a token, so it listens on loopback only, and not on {listen}");
     }
@@ -34,6 +39,7 @@ async fn serve(demo: &Demo, provider: &Provider, listen: SocketAddr) -> anyhow::
         pstn: true,
         attendant: MatchRules::compile(&[ATTENDANTS]).ok(),
         http: Some(settings.clone()),
+        contact_centers: centers.to_vec(),
         ..Settings::default()
     };
     let api = Api::start(provider.clone(), Access::open(), settings, configuration);

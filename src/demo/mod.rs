@@ -66,8 +66,8 @@ pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     let stage = Stage::start(demo).await?;
     story::begin(demo, &stage);
     let provider = Provider::start(setup(demo, &stage)?);
-    let door = door::open(demo, &provider).await?;
     let centers = queues::contact_centers(demo);
+    let door = door::open(demo, &centers, &provider).await?;
     for center in &centers {
         HostedUcc::new(center, provider.clone()).start();
     }
