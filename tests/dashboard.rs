@@ -150,6 +150,28 @@ fn a_token_signs_in_and_one_that_may_only_read_is_told_what_it_may_not() {
 }
 
 #[test]
+fn the_policy_lets_nothing_foreign_and_no_markup_in_and_these_tests_would_see_it() {
+    let house = House::new();
+    let Some(page) = Browser::start(Screen::DESK) else { return };
+    page.open(&format!("{}/", house.url));
+    page.shows("#verdict-word", "All well");
+    page.behaved(&house.url, false);
+    let markup = "try { document.body.innerHTML = '<p>'; return ''; } catch (error) { return error.name }";
+    assert_eq!(page.run(markup), json!("TypeError"));
+    page.run(
+        "fetch('http://127.0.0.2:9/').catch(() => { window.refused = true });
+         const script = document.createElement('a');
+         script.setAttribute('style', 'color: red');
+         document.body.append(script);",
+    );
+    page.until("window.refused");
+    let errors = Value::Array(page.errors(false)).to_string();
+    for part in ["connect-src", "style-src", "TrustedHTML"] {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
+}
+
+#[test]
 fn abandoned_agents_are_revived_after_a_question() {
     let house = House::new();
     let client = house.client();
@@ -248,7 +270,7 @@ fn ten_thousand_agents_scroll_and_a_recovery_shows() {
     wait_for(house.server.pause_listening(Duration::from_secs(12)));
     house.server.forget_dialogs();
     house.server.drop_connections();
-    page.shows(".tile[data-key=stale]", "9");
+    page.until("!document.querySelector('.tile[data-key=stale]').classList.contains('none')");
     page.until("!document.getElementById('recovery').hidden");
     page.picture("down");
     page.shows("#verdict-word", "Recovering");

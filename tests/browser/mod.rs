@@ -160,15 +160,17 @@ impl Browser {
         serde_json::from_value(answer["value"].take()).unwrap()
     }
 
+    /// What the console calls errors: refusals by the policy, exceptions; `network`: but for requests that failed.
+    pub(crate) fn errors(&self, network: bool) -> Vec<Value> {
+        let is_one = |entry: &Value| entry["level"] == "SEVERE" && !(network && entry["source"] == "network");
+        self.log("browser").into_iter().filter(is_one).collect()
+    }
+
     /// Fails when the page asked anybody but this host for anything, or the console has an error: a refusal by the
     /// policy, an exception. Answers that are errors are the page's business: `network` says whether there may be some.
     #[track_caller]
     pub(crate) fn behaved(&self, url: &str, network: bool) {
-        let errors: Vec<_> = self
-            .log("browser")
-            .into_iter()
-            .filter(|entry| entry["level"] == "SEVERE" && !(network && entry["source"] == "network"))
-            .collect();
+        let errors = self.errors(network);
         assert!(errors.is_empty(), "the console says {errors:#?}");
         let mut asked = 0;
         for entry in self.log("performance") {

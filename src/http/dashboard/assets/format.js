@@ -101,8 +101,15 @@ export function availability(presence) {
   return { symbol: `p-${name}`, word: AVAILABILITIES[name], name };
 }
 
-/** An activity token as words: `on-the-phone` becomes `on the phone`. @param {string|null} token */
-export const activity = (token) => (token ? (/^[a-z]+(-[a-z]+)+$/.test(token) ? token.replaceAll("-", " ") : token) : "");
+/**
+ * An activity token as words: `on-the-phone` becomes `on the phone`; nothing when it only repeats the availability.
+ * @param {{activity: string|null, availability: {name: string}}} presence
+ */
+export function activity({ activity: token, availability: { name } }) {
+  if (!token) return "";
+  const words = /^[a-z]+(-[a-z]+)+$/.test(token) ? token.replaceAll("-", " ") : token;
+  return words.toLowerCase() === (AVAILABILITIES[name] ?? "").toLowerCase() ? "" : words;
+}
 
 const STATES = {
   served: "Served", idle: "Idle", waiting_for_endpoint: "Waiting", awaiting_token: "In queue",

@@ -100,8 +100,10 @@ export class Grid {
 
   #measure() {
     const row = this.#rows[0] ?? this.#addRow();
+    const { hidden } = row;
     row.hidden = false;
     this.#height = row.getBoundingClientRect().height || this.#height;
+    row.hidden = hidden;
     for (const one of this.#rows) one.shown = -1;
     this.draw();
   }

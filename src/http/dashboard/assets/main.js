@@ -243,6 +243,7 @@ async function begin() {
   window.addEventListener("popstate", () => go(view.read()));
   list();
   if (shown.agent) drawer.open(shown.agent);
+  tick();
   setInterval(tick, 1000);
   every(1000, glance);
   every(2000, async () => agents.refresh());

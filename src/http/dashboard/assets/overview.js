@@ -86,7 +86,9 @@ export class Overview {
     byId("verdict-icon").setAttribute("href", `#verdict-${verdict}`);
     const word = verdict === "lost" && !connection.lostSince ? "Old data" : VERDICTS[verdict];
     setText(byId("verdict-word"), word);
-    const line = verdict === "lost" ? `As of ${clock(status.taken)} it said: ${status.headline}` : status.headline;
+    // The word stands above already.
+    const told = status.headline.startsWith(`${word}: `) ? status.headline.slice(word.length + 2) : status.headline;
+    const line = verdict === "lost" ? `As of ${clock(status.taken)} it said: ${status.headline}` : capital(told);
     setText(byId("verdict-line"), line);
     document.title = `${word} · Presence Provider`;
     this.#announce(verdict, `${word}. ${line}`);

@@ -51,7 +51,7 @@ export function fillRow(row, agent) {
   setAttribute(row.firstElementChild, "title", agent.uri);
   setIcon(parts.icon, symbol);
   setText(parts.word, word);
-  setText(parts.activity, activity(presence.activity));
+  setText(parts.activity, activity(presence));
   setAttribute(parts.activity, "title", presence.activity);
   const known = presence.freshness !== "unknown" || agent.sequence > 0;
   setText(parts.since, known ? ago(presence.since) : "–");
@@ -78,7 +78,7 @@ function standing({ state: name, failures, next_retry: next }) {
 /** The presence as icon and word, for the detail, the timeline and the feed. */
 export function presenceMark(presence) {
   const { symbol, word, name } = availability(presence);
-  const doing = activity(presence.activity);
+  const doing = activity(presence);
   return make("span.presence-mark", { "data-availability": name, "data-freshness": presence.freshness },
     icon(symbol, "presence-icon"), make("span.presence-word", {}, word), doing && make("span.activity", {}, doing));
 }
