@@ -7,7 +7,7 @@ use presence_config::{Dialect, Settings};
 use presence_core::SourceKind;
 
 use crate::assemble;
-use crate::http::{Access, access};
+use crate::http::{Access, access, tls};
 
 /// After this long a subscription is refreshed in the dialect `simple`: servers grant an hour, and a tenth of it is kept in
 /// hand.
@@ -30,7 +30,12 @@ pub fn obstacles(settings: &Settings) -> Vec<String> {
 fn unusable_files(settings: &Settings) -> Vec<String> {
     let pool = settings.ucma.iter().flat_map(|ucma| assemble::unusable_files(&ucma.pool));
     let tokens = settings.http.iter().filter_map(|http| Access::load(http.tokens.as_ref()?).err());
-    pool.chain(tokens.map(|error| error.to_string())).collect()
+    let listener = settings.http.iter().filter_map(|http| {
+        let (certificate, key) = (http.certificate.as_ref()?, http.private_key.as_ref()?);
+        tls::server(certificate, key, Timestamp::now()).err()
+    });
+    let listener = listener.map(|error| format!("TLS of the HTTP API: {error}"));
+    pool.chain(tokens.map(|error| error.to_string())).chain(listener).collect()
 }
 
 /// What the service can start with and its operator will not be happy with, one sentence each.

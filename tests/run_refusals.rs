@@ -141,6 +141,19 @@ fn a_tokens_file_that_is_not_there_or_cannot_be_used() {
 }
 
 #[test]
+fn a_certificate_of_the_api_that_cannot_be_used() {
+    let http = r#"<Http Listen="127.0.0.1:0" Certificate="api.pem" PrivateKey="api.key" />"#;
+    let config = with_http(http, &queue("ucc_app01", &[1]));
+    for name in ["Http/@Certificate", "Http/@PrivateKey"] {
+        assert_told(&config, &[name, "cannot be read"]);
+    }
+    let pem = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    config.beside("api.pem", &pem().cert.pem());
+    config.beside("api.key", &pem().signing_key.serialize_pem());
+    assert_told(&config, &["TLS of the HTTP API", "api.key", "does not belong to the certificate"]);
+}
+
+#[test]
 fn a_listener_for_others_without_tokens_is_an_error_of_the_file() {
     let config = with_http(r#"<Http Listen="0.0.0.0:0" />"#, &queue("ucc_app01", &[1]));
     let ended = refused(&config);

@@ -25,7 +25,7 @@ mod openapi;
 mod problem;
 mod server;
 mod status;
-mod tls;
+pub(crate) mod tls;
 mod uccs;
 
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use crate::certificates::Certificate;
 ///
 /// # Errors
 /// When a file cannot be read, or the two cannot be used together.
-pub(super) fn server(certificate: &Path, private_key: &Path, now: Timestamp) -> Result<ServerConfig, TlsError> {
+pub(crate) fn server(certificate: &Path, private_key: &Path, now: Timestamp) -> Result<ServerConfig, TlsError> {
     let pem = read("Certificate", certificate)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let chain =
