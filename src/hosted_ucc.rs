@@ -45,6 +45,8 @@ impl Actor for HostedUcc {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // A start and an outage of the pool say something of every agent at once; that is no slowness of ours.
+        ctx.set_mailbox_capacity(self.agents.len().max(64));
         let client = self.provider.client(&self.name, ctx.address().recipient());
         for uri in self.agents.keys() {
             client.subscribe(uri.clone());

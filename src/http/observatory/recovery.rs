@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use presence_core::EndpointKind;
+use presence_core::{EndpointKind, EndpointSet};
 
 use super::tally::Tally;
 use crate::http::convert::{moment, seconds_between};
@@ -50,11 +50,11 @@ pub(super) struct Look<'a> {
 pub(super) enum Cause {
     /// The service was started.
     Start,
-    /// An endpoint lost its pool.
+    /// An endpoint lost its pool, or each of them did.
     Loss {
         /// Which.
-        kind: EndpointKind,
-        /// By what.
+        kinds: EndpointSet,
+        /// By what the first of them did.
         why: Option<String>,
     },
     /// Subscriptions ended although no endpoint was lost.
@@ -67,8 +67,14 @@ impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Start => f.write_str("the service was started"),
-            Self::Loss { kind, why: Some(why) } => write!(f, "the {kind} was lost: {why}"),
-            Self::Loss { kind, why: None } => write!(f, "the {kind} was lost"),
+            Self::Loss { kinds, why } => {
+                let mut lost = kinds.iter();
+                match (lost.next(), lost.next()) {
+                    (Some(kind), None) => write!(f, "the {kind} was lost")?,
+                    (Some(_), Some(_)) | (None, _) => f.write_str("both endpoints were lost")?,
+                }
+                why.iter().try_for_each(|why| write!(f, ": {why}"))
+            }
             Self::Ended => f.write_str("many subscriptions have ended at the pool"),
             Self::NewAgents => f.write_str("queues have asked for many agents at once"),
         }
@@ -142,7 +148,9 @@ pub(super) struct RecoveryTracker {
 impl RecoveryTracker {
     /// An endpoint lost its pool; said also when it is back before the next look.
     pub(super) fn lost(&mut self, now: Instant, kind: EndpointKind, why: Option<String>) {
-        self.loss = Some((now, Cause::Loss { kind, why }));
+        // The first reason is the one that matters: what follows are attempts at a pool that is away.
+        let earlier = self.loss.take().map(|(_, cause)| cause);
+        self.loss = Some((now, joined(earlier, kind, why)));
     }
 
     /// Takes a look; the recovery that is under way, if there is one.
@@ -152,7 +160,14 @@ impl RecoveryTracker {
         match &mut self.open {
             Some(open) => {
                 if let Some((_, cause)) = self.loss.take() {
-                    open.cause = cause;
+                    open.cause = match (&open.cause, cause) {
+                        (Cause::Loss { kinds: earlier, why }, Cause::Loss { kinds, .. })
+                            if earlier.iter().all(|kind| !self.up.contains(&kind) && !kinds.contains(kind)) =>
+                        {
+                            Cause::Loss { kinds: kinds.iter().fold(*earlier, EndpointSet::with), why: why.clone() }
+                        }
+                        (_, cause) => cause,
+                    };
                 }
             }
             None => self.open = self.cause(look).map(|cause| Open::new(now, cause, look.tally)),
@@ -173,7 +188,8 @@ impl RecoveryTracker {
     /// Endpoints that were up at the last look and are not now.
     fn notice_losses(&mut self, now: Instant, endpoints: &[EndpointNow]) {
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_up && self.up.contains(&endpoint.kind)) {
-            self.loss = Some((now, Cause::Loss { kind: endpoint.kind, why: endpoint.why.clone() }));
+            let earlier = self.loss.take().map(|(_, cause)| cause);
+            self.loss = Some((now, joined(earlier, endpoint.kind, endpoint.why.clone())));
         }
         self.up = endpoints.iter().filter(|endpoint| endpoint.is_up).map(|endpoint| endpoint.kind).collect();
         if self.loss.as_ref().is_some_and(|(at, _)| now > *at + LOSS_COUNTS) {
@@ -195,6 +211,16 @@ impl RecoveryTracker {
         }
         let is_crowd = tally.missing >= CROWD && tally.missing * 100 >= tally.counts.total;
         is_crowd.then_some(if tally.lost * 2 >= tally.missing { Cause::Ended } else { Cause::NewAgents })
+    }
+}
+
+/// The loss of one endpoint, or of one more.
+fn joined(earlier: Option<Cause>, kind: EndpointKind, why: Option<String>) -> Cause {
+    match earlier {
+        Some(Cause::Loss { kinds, why }) => Cause::Loss { kinds: kinds.with(kind), why },
+        Some(Cause::Start | Cause::Ended | Cause::NewAgents) | None => {
+            Cause::Loss { kinds: EndpointSet::EMPTY.with(kind), why }
+        }
     }
 }
 

@@ -123,7 +123,7 @@ fn a_second_loss_during_a_recovery_goes_on_with_it_and_is_its_cause_from_then_on
     assert_eq!(house.progress(), Some((1_000, 800, Some(2))));
     house.lose_the_pool();
     let recovering = house.look().expect("it goes on");
-    assert!(matches!(recovering.cause, Cause::Loss { kind: EndpointKind::Application, .. }));
+    assert_eq!(recovering.cause.to_string(), "the application endpoint was lost: reset");
     assert_eq!((recovering.total, recovering.done, recovering.predicted_end), (1_000, 0, None));
     house.regain_the_pool();
     house.tally.missing = 0;
@@ -190,4 +190,20 @@ fn agents_that_nobody_wants_any_more_do_not_count() {
     house.tally.counts.total = 100;
     house.tally.missing = 60;
     assert_eq!(house.progress(), Some((100, 40, Some(0))));
+}
+
+#[test]
+fn the_loss_of_both_endpoints_is_one_cause_with_the_first_reason() {
+    let mut house = House::at_rest(5);
+    let now = house.now;
+    house.tracker.lost(now, EndpointKind::User, Some("reset by the peer".to_owned()));
+    house.lose_the_pool();
+    let cause = |house: &mut House| house.look().map(|recovering| recovering.cause.to_string());
+    assert_eq!(cause(&mut house).as_deref(), Some("both endpoints were lost: reset by the peer"));
+    let now = house.now;
+    house.regain_the_pool();
+    house.tally.missing = 3;
+    assert!(house.look().is_some());
+    house.tracker.lost(now, EndpointKind::User, Some("once more".to_owned()));
+    assert_eq!(cause(&mut house).as_deref(), Some("the user endpoint was lost: once more"));
 }

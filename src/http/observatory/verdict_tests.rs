@@ -1,3 +1,5 @@
+use presence_core::EndpointSet;
+
 use super::*;
 use crate::http::model::AgentCounts;
 
@@ -90,7 +92,7 @@ fn attendant_agents_that_nobody_pushes_never_make_the_verdict_bad() {
 
 #[test]
 fn a_recovery_tells_how_far_it_is_and_how_long_it_takes() {
-    let loss = || Cause::Loss { kind: EndpointKind::Application, why: None };
+    let loss = || Cause::Loss { kinds: EndpointSet::EMPTY.with(EndpointKind::Application), why: None };
     House::of(1_000)
         .recovering(loss(), 812, Some(12.6))
         .is(Verdict::Recovering, "Recovering: 812 of 1,000 agents are back, the rest in about 13 s.");
@@ -143,7 +145,7 @@ fn without_an_endpoint_the_house_is_down_whatever_else_is() {
     let headline = "The application endpoint is down since 14:05:49 (connection refused): \
                     987 agents keep their last presence as stale, 1 agent is unknown.";
     house.is(Verdict::Down, headline);
-    let loss = Cause::Loss { kind: EndpointKind::Application, why: None };
+    let loss = Cause::Loss { kinds: EndpointSet::EMPTY.with(EndpointKind::Application), why: None };
     house.recovering(loss, 0, None).is(Verdict::Down, headline);
     House::of(0)
         .with_user_endpoint(false)
