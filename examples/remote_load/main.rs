@@ -137,7 +137,7 @@ fn change(plan: &Plan, server: &SimulatorHandle, ledger: &Ledger, stop: &Receive
             return Err("stopped".into());
         }
         let agent = number as usize % plan.agents;
-        let activity = if ledger.changes(agent) % 2 == 0 { Activity::Away } else { Activity::Busy };
+        let activity = if ledger.changes(agent).is_multiple_of(2) { Activity::Away } else { Activity::Busy };
         ledger.note(agent);
         if !server.set_presence(&format!("sip:agent{}@{DOMAIN}", agent + 1), AgentState::of(activity)) {
             return Err("the server does not know its own agent".into());

@@ -8,9 +8,9 @@ mod render;
 mod server_sent;
 mod web_socket;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, Data, Payload, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use presence_core::AgentUri;
@@ -18,11 +18,12 @@ use presence_core::log_text::Safe;
 use serde::Deserialize;
 use utoipa::OpenApi;
 
+use super::limits::Client;
 use super::metrics::Stream;
 use super::model::Event;
 use super::uccs::{Alter, MAX_URIS, OfUcc, beyond, own};
 use super::{Api, Caller, Problem, Scope};
-use reader::{Of, Reader};
+use reader::{Of, Reader, Right};
 
 /// Each stream shows every so often that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -78,7 +79,7 @@ async fn server_sent_events(
     asked: Query<Asked>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let reader = open(&api, &caller, &asked, request.headers(), Stream::ServerSentEvents).await?;
+    let reader = open(&api, caller, &asked, &request, Stream::ServerSentEvents).await?;
     Ok(server_sent::answer(reader))
 }
 
@@ -112,7 +113,7 @@ async fn over_web_socket(
     let (response, session, messages) = actix_ws::handle(&request, payload).map_err(|error| {
         Problem::bad_request(format!("this is the address of a WebSocket: {}", Safe(&error.to_string())))
     })?;
-    let reader = open(&api, &caller, &asked, request.headers(), Stream::WebSocket).await?;
+    let reader = open(&api, caller, &asked, &request, Stream::WebSocket).await?;
     let messages = messages
         .max_frame_size(web_socket::LONGEST_COMMAND)
         .aggregate_continuations()
@@ -157,28 +158,32 @@ fn agents(asked: &Asked) -> Result<Vec<AgentUri>, Problem> {
 /// Opens a stream; `agents` are wanted from then on.
 async fn open(
     api: &Data<Api>,
-    caller: &Caller,
+    caller: Caller,
     asked: &Asked,
-    headers: &HeaderMap,
+    request: &HttpRequest,
     kind: Stream,
 ) -> Result<Reader, Problem> {
-    let ucc = whose(caller, asked)?;
+    let ucc = whose(&caller, asked)?;
     let agents = agents(asked)?;
     let permit = api.admission.admit()?;
+    let scope = ucc.clone().map_or(Scope::Read, Scope::Ucc);
     let of = match ucc {
         None => Of::All(std::sync::Arc::clone(api.uccs.observers())),
-        Some(ucc) => {
-            let stream = api.uccs.open(&ucc).await?;
-            if !agents.is_empty() {
-                let altered = stream.ucc().alter(Alter { subscribe: agents, unsubscribe: Vec::new() }).await?;
-                if let Some(uri) = altered.beyond.first() {
-                    return Err(Problem::unprocessable(beyond(uri).why));
-                }
-            }
-            Of::Ucc(stream)
-        }
+        Some(ucc) => Of::Ucc(api.uccs.open(&ucc).await?),
     };
-    let header = headers.get("Last-Event-ID").map(|value| value.to_str().unwrap_or_default());
+    let header = request.headers().get("Last-Event-ID").map(|value| value.to_str().unwrap_or_default());
     let last_id = header.or(asked.last_event_id.as_deref()).filter(|id| !id.is_empty());
-    Ok(Reader::new(api.clone(), of, kind, last_id, permit))
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let right = Right { client: Client::of(&caller, peer), caller, scope };
+    let reader = Reader::new(api.clone(), of, kind, last_id, right, permit);
+    // The stream is there before the agents are: it has their first answers as they come.
+    if let Of::Ucc(stream) = reader.of()
+        && !agents.is_empty()
+    {
+        let altered = stream.ucc().alter(Alter { subscribe: agents, unsubscribe: Vec::new() }).await?;
+        if let Some(uri) = altered.beyond.first() {
+            return Err(Problem::unprocessable(beyond(uri).why));
+        }
+    }
+    Ok(reader)
 }

@@ -1,17 +1,22 @@
 //! One open stream: what it reads, and where it is.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
 use presence_actors::{PresenceEvent, now};
+use tokio::time::sleep_until;
 
 use crate::http::feed::{Cursor, Delivery, Happening, SharedFeed};
+use crate::http::limits::Client;
 use crate::http::metrics::Stream;
 use crate::http::uccs::OpenStream;
-use crate::http::{Api, StreamPermit};
+use crate::http::{Api, Caller, Problem, Scope, StreamPermit};
 
 /// So many events are handed over at once.
 const BATCH: usize = 256;
+/// So often it is looked whether the token of a stream still holds.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Whose events a stream carries.
 pub(super) enum Of {
@@ -37,6 +42,16 @@ pub(super) enum Ended {
     Service,
     /// The queue was let go.
     Ucc,
+    /// The token was revoked, replaced or has ended, or has lost the scope.
+    Token,
+}
+
+/// Who reads a stream, and by which right.
+pub(super) struct Right {
+    pub(super) caller: Caller,
+    pub(super) scope: Scope,
+    /// Whose commands are counted together.
+    pub(super) client: Client,
 }
 
 /// One open stream.
@@ -47,12 +62,22 @@ pub(super) struct Reader {
     cursor: Cursor,
     epoch: u64,
     batch: Vec<Delivery>,
+    right: Right,
+    /// When the right is looked at again.
+    look: Instant,
     _permit: StreamPermit,
 }
 
 impl Reader {
     /// Begins to read, after the event with this id if there is one.
-    pub(super) fn new(api: Data<Api>, of: Of, kind: Stream, last_id: Option<&str>, permit: StreamPermit) -> Self {
+    pub(super) fn new(
+        api: Data<Api>,
+        of: Of,
+        kind: Stream,
+        last_id: Option<&str>,
+        right: Right,
+        permit: StreamPermit,
+    ) -> Self {
         let last_id = last_id.map(str::parse);
         let (cursor, epoch) = {
             let feed = of.feed().lock();
@@ -63,7 +88,7 @@ impl Reader {
             (cursor, feed.epoch())
         };
         api.meters.stream_opened(kind);
-        Self { api, of, kind, cursor, epoch, batch: Vec::new(), _permit: permit }
+        Self { api, of, kind, cursor, epoch, batch: Vec::new(), right, look: now() + LOOK, _permit: permit }
     }
 
     /// Whose events these are.
@@ -82,9 +107,11 @@ impl Reader {
     /// When the stream has to end.
     pub(super) async fn next(&mut self) -> Result<&[Delivery], Ended> {
         self.batch.clear();
-        let feed = self.of.feed();
         loop {
+            self.goes_on()?;
+            let feed = self.of.feed();
             let written = feed.written();
+            // Once more, for what happened before the feed was listened to.
             if let Some(ended) = self.ended() {
                 return Err(ended);
             }
@@ -102,10 +129,34 @@ impl Reader {
                 () = written => {}
                 () = gone => {}
                 () = self.api.closing.cancelled() => {}
+                () = sleep_until(self.look.into()) => {}
             }
         }
         self.count();
         Ok(&self.batch)
+    }
+
+    /// Looks, once in a while, whether the reader may still read.
+    ///
+    /// # Errors
+    /// When the stream has to end.
+    pub(super) fn goes_on(&mut self) -> Result<(), Ended> {
+        let now = now();
+        if now >= self.look {
+            self.look = now + LOOK;
+            if !self.api.access.still_allows(&self.right.caller, &self.right.scope) {
+                return Err(Ended::Token);
+            }
+        }
+        self.ended().map_or(Ok(()), Err)
+    }
+
+    /// Counts a command of the client, which costs what a request does.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub(super) fn command(&self) -> Result<(), Problem> {
+        self.api.rate.check(self.right.client.clone()).inspect_err(|_| self.api.meters.refused("rate"))
     }
 
     fn ended(&self) -> Option<Ended> {

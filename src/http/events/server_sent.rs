@@ -51,7 +51,7 @@ async fn send(mut reader: Reader, sender: Sender<Bytes>) {
                         }
                     }
                     Err(Ended::Service) => return permit.send(Bytes::from_static(render::SERVER_SENT_GOODBYE.as_bytes())),
-                    Err(Ended::Ucc) => return,
+                    Err(Ended::Ucc | Ended::Token) => return,
                 },
                 _ = alive.tick() => text.push_str(":\n\n"),
             }

@@ -62,6 +62,10 @@ async fn converse(reader: &mut Reader, session: &mut Session, messages: &mut Agg
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard: Instant = now();
     loop {
+        // Asked here too: a client that never stops talking must not be heard for ever.
+        if let Err(ended) = reader.goes_on() {
+            return end(ended, session).await;
+        }
         let epoch = reader.epoch();
         let result = tokio::select! {
             biased;
@@ -76,8 +80,7 @@ async fn converse(reader: &mut Reader, session: &mut Session, messages: &mut Agg
             batch = reader.next() => {
                 let batch = match batch {
                     Ok(batch) => batch,
-                    Err(Ended::Ucc) => return Over::Said(CloseCode::Normal, "the queue was let go"),
-                    Err(Ended::Service) => return farewell(session).await,
+                    Err(ended) => return end(ended, session).await,
                 };
                 let send = async {
                     for delivery in batch {
@@ -103,6 +106,14 @@ async fn converse(reader: &mut Reader, session: &mut Session, messages: &mut Agg
 /// A connection that takes nothing for so long is as good as dead.
 async fn in_time(act: impl Future<Output = Result<(), Over>>) -> Result<(), Over> {
     tokio::time::timeout(DEAD_AFTER, act).await.unwrap_or(Err(Over::Lost))
+}
+
+async fn end(ended: Ended, session: &mut Session) -> Over {
+    match ended {
+        Ended::Ucc => Over::Said(CloseCode::Normal, "the queue was let go"),
+        Ended::Token => Over::Said(CloseCode::Policy, "the token does not allow this any more"),
+        Ended::Service => farewell(session).await,
+    }
 }
 
 async fn farewell(session: &mut Session) -> Over {
@@ -140,6 +151,7 @@ async fn obey(reader: &Reader, text: &str) -> Result<(), (Problem, Vec<Refusal>)
             "this stream shows all agents and takes no commands; open one with `ucc`",
         )));
     };
+    reader.command().map_err(only)?;
     let interest: Interest = serde_json::from_str(text)
         .map_err(|error| only(Problem::bad_request(format!("the command cannot be read: {error}"))))?;
     if interest.subscribe.len() + interest.unsubscribe.len() > MAX_URIS {
