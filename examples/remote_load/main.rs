@@ -84,6 +84,7 @@ impl Program {
             .args(["--log-level", &plan.log_level])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(if plan.log_level == "warn" { Stdio::inherit() } else { Stdio::null() })
             .spawn()
             .map_err(|error| format!("{}: {error}; `cargo build --release` makes it", program.display()))?;
         let program = Self { child, address: address.to_string(), _directory: directory };
