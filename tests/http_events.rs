@@ -212,6 +212,28 @@ fn the_service_says_goodbye_and_a_queue_that_is_let_go_ends_its_streams() {
 }
 
 #[test]
+fn the_streams_of_a_token_that_is_revoked_end_and_those_of_others_go_on() {
+    let tokens: &[(&str, &[&str])] = &[("sales", &["ucc:sales"]), ("old", &["read", "ucc:sales"])];
+    let house = House::with(Plan { tokens, ..Plan::default() });
+    let (path, observers) = ("/api/v1/events?ucc=sales", "/api/v1/events");
+    let mut goes_on = house.client_as("sales").events(path, None);
+    let mut ended = [path, observers].map(|path| house.client_as("old").events(path, None));
+    let revoked = process::program()
+        .args(["token", "revoke", "old", "--file"])
+        .arg(house.config.path().with_file_name("tokens"))
+        .output()
+        .unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+    for events in &mut ended {
+        assert_eq!(events.next(), None, "without a goodbye: the service goes on");
+    }
+    let refused = Events::open(&house.client_as("old"), path, None).err().unwrap();
+    assert!(refused.starts_with("HTTP/1.1 401 "), "{refused}");
+    house.client_as("sales").put(&format!("/api/v1/uccs/sales/agents/{}", House::agent(1)), &Value::Null);
+    assert_eq!(next(&mut goes_on), "pending agent1");
+}
+
+#[test]
 fn a_stream_is_refused_to_strangers_and_for_what_cannot_be() {
     let tokens: &[(&str, &[&str])] = &[("sales", &["ucc:sales"]), ("wall", &["read"]), ("push", &["attendant"])];
     let inside = queue("hosted", &[1]);

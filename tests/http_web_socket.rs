@@ -155,6 +155,29 @@ fn what_is_wrong_with_a_command_is_answered_and_the_rest_is_done() {
 }
 
 #[test]
+fn commands_are_counted_as_requests_and_a_token_that_is_revoked_ends_the_conversation() {
+    let tokens: &[(&str, &[&str])] = &[("sales", &["ucc:sales"])];
+    let house = House::with(Plan { tokens, http: "RequestsPerSecond=\"5\"", ..Plan::default() });
+    let mut socket = Socket::open(&house, "?ucc=sales", Some(house.token("sales"))).unwrap();
+    for _ in 0..100 {
+        socket.subscribe(&[1]);
+    }
+    let problem = socket.until("problem");
+    assert_eq!((&problem["status"], &problem["retry_after"]), (&json!(429), &json!(1)), "{problem}");
+    let tokens = house.config.path().with_file_name("tokens");
+    let revoked = process::program().args(["token", "revoke", "sales", "--file"]).arg(tokens).output().unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+    let why = loop {
+        match socket.0.read().unwrap() {
+            Message::Close(why) => break why.unwrap(),
+            // Whoever never stops talking is not heard for ever.
+            _ => socket.subscribe(&[1]),
+        }
+    };
+    assert_eq!((u16::from(why.code), why.reason.as_str()), (1008, "the token does not allow this any more"));
+}
+
+#[test]
 fn a_command_that_is_too_long_ends_the_conversation_and_harms_nobody() {
     let house = House::new();
     let mut long = Socket::of_sales(&house);

@@ -13,7 +13,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Problem;
+use super::{Caller, Problem};
 
 /// So many event streams are open at most.
 const MAX_STREAMS: usize = 2_000;
@@ -41,6 +41,11 @@ pub(super) enum Client {
 }
 
 impl Client {
+    /// Who makes a request from this address, where everyone may if no token is required.
+    pub(super) fn of(caller: &Caller, address: IpAddr) -> Self {
+        if caller.scopes.is_some() { Self::Token(Arc::clone(&caller.name)) } else { Self::at(address) }
+    }
+
     /// Whoever is at this address.
     pub(super) fn at(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
@@ -51,7 +56,7 @@ impl Client {
 }
 
 /// How many requests each client makes: so many per second, with bursts of twice as many.
-pub(super) struct RequestRate {
+pub struct RequestRate {
     limiter: RateLimiter<Client, DashMapStateStore<Client>, ActorsClock, NoOpMiddleware<Instant>>,
     per_second: NonZeroU32,
     checks: AtomicU32,
@@ -65,7 +70,7 @@ impl RequestRate {
         Self { limiter: RateLimiter::dashmap_with_clock(quota, ActorsClock), per_second, checks: AtomicU32::new(0) }
     }
 
-    /// Counts a request.
+    /// Counts a request, or a command of a stream.
     ///
     /// # Errors
     /// 429 with the time to wait.

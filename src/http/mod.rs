@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::{Access, Caller, Scope, ScopeError, TokensError};
 pub use attendant::Pushers;
-pub use limits::{Admission, StreamPermit};
+pub use limits::{Admission, RequestRate, StreamPermit};
 pub use metrics::HttpMeters;
 pub use observatory::{Observatory, Recorded, Snapshot};
 pub use openapi::description;
@@ -63,6 +63,8 @@ pub struct Api {
     pub pushers: Pushers,
     /// Lets event streams in.
     pub admission: Admission,
+    /// Counts what each client asks.
+    pub rate: Arc<RequestRate>,
     /// What the API counts about itself.
     pub meters: Arc<HttpMeters>,
     /// When the process began.
@@ -80,6 +82,7 @@ impl Api {
             uccs: RemoteUccs::start(provider.clone(), &settings, &configuration),
             pushers: Pushers::new(provider.clone()),
             admission: Admission::default(),
+            rate: Arc::new(RequestRate::new(settings.requests_per_second)),
             meters: Arc::default(),
             started: presence_actors::now(),
             closing: CancellationToken::new(),

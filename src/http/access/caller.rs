@@ -5,10 +5,10 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::Scope;
+use super::{Fingerprint, Scope};
 use crate::http::{Api, Problem};
 
 /// Who makes a request, and what it may do. A handler takes it as an argument, and so needs a valid token.
@@ -18,21 +18,26 @@ pub struct Caller {
     pub name: Arc<str>,
     /// Its scopes; none: everything is allowed, since no token is required.
     pub scopes: Option<Arc<BTreeSet<Scope>>>,
+    /// Of the token itself: another one of the same name is another caller.
+    pub(super) fingerprint: Option<Fingerprint>,
 }
 
 impl Caller {
     /// Someone on this computer, where no token is required.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { name: "anonymous".into(), scopes: None }
+        Self { name: "anonymous".into(), scopes: None, fingerprint: None }
     }
 
     /// True when the token has this scope; `operate` has all of `read`.
     #[must_use]
     pub fn may(&self, scope: &Scope) -> bool {
-        self.scopes
-            .as_ref()
-            .is_none_or(|scopes| scopes.contains(scope) || (*scope == Scope::Read && scopes.contains(&Scope::Operate)))
+        self.scopes.as_ref().is_none_or(|scopes| Self::allowed(scopes, scope))
+    }
+
+    /// True when these scopes allow what this one does.
+    pub(super) fn allowed(scopes: &BTreeSet<Scope>, scope: &Scope) -> bool {
+        scopes.contains(scope) || (*scope == Scope::Read && scopes.contains(&Scope::Operate))
     }
 
     /// Goes on only with this scope.
@@ -66,13 +71,15 @@ impl FromRequest for Caller {
         let Some(api) = request.app_data::<web::Data<Api>>() else {
             return ready(Err(Problem::new(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR, "the API has no data")));
         };
-        let bearer = request
-            .headers()
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token.trim());
-        ready(api.access.admit(bearer))
+        ready(api.access.admit(bearer(request.headers())))
     }
+}
+
+/// The token of a request. None when there are several headers Authorization: what stands before us may have looked at
+/// another one than we would.
+pub(in crate::http) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION);
+    let value = values.next().filter(|_| values.next().is_none())?;
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

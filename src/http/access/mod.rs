@@ -16,6 +16,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 pub use caller::Caller;
+pub(in crate::http) use caller::bearer;
 pub use file::TokensError;
 pub(crate) use file::{change, read};
 pub use scope::{Scope, ScopeError};
@@ -61,6 +62,20 @@ impl Access {
     pub fn admit(&self, bearer: Option<&str>) -> Result<Caller, Problem> {
         // The end of a token is a date: it is compared with the clock of the computer, which may be set.
         self.admit_at(bearer, presence_actors::now(), Timestamp::now())
+    }
+
+    /// True while what this caller was admitted with still allows this: its token is neither revoked nor replaced, has not
+    /// ended and has kept the scope. A stream that stays open asks again.
+    pub(in crate::http) fn still_allows(&self, caller: &Caller, scope: &Scope) -> bool {
+        self.still_allows_at(caller, scope, presence_actors::now(), Timestamp::now())
+    }
+
+    fn still_allows_at(&self, caller: &Caller, scope: &Scope, now: Instant, date: Timestamp) -> bool {
+        match (&self.tokens, &caller.fingerprint) {
+            (None, _) => true,
+            (Some(tokens), Some(fingerprint)) => tokens.at(now).allow(&caller.name, fingerprint, scope, date),
+            (Some(_), None) => false,
+        }
     }
 
     fn admit_at(&self, bearer: Option<&str>, now: Instant, date: Timestamp) -> Result<Caller, Problem> {

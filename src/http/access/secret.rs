@@ -1,5 +1,7 @@
 //! The text of a token: `pp_NAME_` and 64 hexadecimal digits, 256 random bits.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -29,6 +31,13 @@ pub(super) fn name_in(token: &str) -> Option<&str> {
 /// SHA-256 of a whole token. A token has 256 random bits, so that nothing slower is needed to keep it from being guessed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 32]);
+
+/// Without what it is: it belongs in no log.
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint")
+    }
+}
 
 impl Fingerprint {
     /// What no token has.

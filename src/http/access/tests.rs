@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use actix_web::http::header::HeaderMap;
 use tempfile::TempDir;
 
 use super::*;
@@ -147,6 +148,48 @@ fn a_revoked_token_is_refused_and_a_new_one_taken_a_second_later() {
         assert!(desk.admit(access, &new).expect("new").may(&Scope::Operate));
         assert!(desk.admit(access, &other).is_ok());
     }
+}
+
+#[test]
+fn what_stays_open_ends_when_its_token_is_revoked_replaced_over_or_without_the_scope() {
+    let mut desk = Desk::new();
+    let sales = Scope::Ucc("sales".to_owned());
+    let end = "2026-03-01T13:00:00Z";
+    let secrets: Vec<_> = ["revoked", "replaced", "reduced", "guest"]
+        .map(|name| desk.issue(name, &["ucc:sales", "operate"], (name == "guest").then_some(end)))
+        .into();
+    let access = desk.open();
+    let callers: Vec<_> = secrets.iter().map(|secret| desk.admit(&access, secret).expect("known")).collect();
+    let still = |desk: &Desk, scope: &Scope, at: &str| -> Vec<bool> {
+        callers.iter().map(|caller| access.still_allows_at(caller, scope, desk.now, date(at))).collect()
+    };
+    assert_eq!(still(&desk, &sales, DATE), [true; 4]);
+    assert_eq!(still(&desk, &Scope::Read, DATE), [true; 4], "operate has all of read");
+    assert_eq!(still(&desk, &Scope::Attendant, DATE), [false; 4]);
+    assert_eq!(still(&desk, &sales, end), [true, true, true, false]);
+    desk.revoke("revoked");
+    desk.revoke("replaced");
+    desk.issue("replaced", &["ucc:sales"], None);
+    let text = fs::read_to_string(desk.path()).expect("a file");
+    let (before, after) = text.split_once("\"reduced\"").expect("it is there");
+    fs::write(desk.path(), format!("{before}\"reduced\"{}", after.replacen("ucc:sales", "calls", 1))).expect("written");
+    desk.pass(LOOKED);
+    assert_eq!(still(&desk, &sales, DATE), [false, false, false, true]);
+    assert!(access.still_allows_at(&callers[2], &Scope::Read, desk.now, date(DATE)), "what it kept it may");
+    assert!(Access::open().still_allows(&Caller::anonymous(), &sales));
+    assert!(!access.still_allows(&Caller::anonymous(), &sales));
+}
+
+#[test]
+fn two_tokens_in_one_request_are_none() {
+    let mut headers = HeaderMap::new();
+    let name = actix_web::http::header::AUTHORIZATION;
+    let value = |text| actix_web::http::header::HeaderValue::from_static(text);
+    assert_eq!(bearer(&headers), None);
+    headers.append(name.clone(), value("bearer  a "));
+    assert_eq!(bearer(&headers), Some("a"));
+    headers.append(name, value("Bearer b"));
+    assert_eq!(bearer(&headers), None);
 }
 
 #[test]

@@ -96,8 +96,18 @@ impl Tokens {
         let token = known.filter(|_| same).ok_or(Refused::Unknown)?;
         match token.expires {
             Some(expires) if expires <= at => Err(Refused::Expired(Arc::clone(&token.name), expires)),
-            _ => Ok(Caller { name: Arc::clone(&token.name), scopes: Some(Arc::clone(&token.scopes)) }),
+            _ => Ok(Caller {
+                name: Arc::clone(&token.name),
+                scopes: Some(Arc::clone(&token.scopes)),
+                fingerprint: Some(token.fingerprint),
+            }),
         }
+    }
+
+    /// True while the token of this name is the one with this fingerprint, has not ended, and allows this.
+    pub(super) fn allow(&self, name: &str, fingerprint: &Fingerprint, scope: &Scope, at: Timestamp) -> bool {
+        let known = self.0.get(name).filter(|token| token.fingerprint == *fingerprint && !token.is_expired(at));
+        known.is_some_and(|token| Caller::allowed(&token.scopes, scope))
     }
 
     /// From the text of a file. The error says what is wrong, fit after "cannot be used: ".

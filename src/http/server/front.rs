@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, ContentEncoding, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, ResponseError, web};
@@ -17,9 +17,10 @@ use futures_util::FutureExt;
 use presence_config::HttpSettings;
 use presence_core::log_text::Safe;
 
+use super::super::access::bearer;
 use super::super::hosts::Hosts;
 use super::super::limits::{Client, RequestRate};
-use super::super::{Access, Caller, HttpMeters, Problem, openapi};
+use super::super::{Access, HttpMeters, Problem, openapi};
 use super::held::{Held, keeping};
 use super::table::Table;
 
@@ -37,7 +38,7 @@ pub(super) struct Front {
     access: Access,
     meters: Arc<HttpMeters>,
     hosts: Hosts,
-    rate: RequestRate,
+    rate: Arc<RequestRate>,
     table: Table,
     run: u32,
     requests: AtomicU64,
@@ -56,13 +57,18 @@ struct Visit {
 
 impl Front {
     /// For a listener that is set like this.
-    pub(super) fn new(settings: &HttpSettings, access: Access, meters: Arc<HttpMeters>) -> Self {
+    pub(super) fn new(
+        settings: &HttpSettings,
+        access: Access,
+        meters: Arc<HttpMeters>,
+        rate: Arc<RequestRate>,
+    ) -> Self {
         let mut run = [0; 4];
         // Without randomness the ids of two runs are the same: no harm.
         let _ = getrandom::fill(&mut run);
         Self {
             hosts: Hosts::new(settings.listen.ip(), &settings.host_names, access.is_required()),
-            rate: RequestRate::new(settings.requests_per_second),
+            rate,
             table: Table::new(&openapi::description()),
             run: u32::from_be_bytes(run),
             requests: AtomicU64::new(0),
@@ -93,12 +99,11 @@ impl Front {
         let refused = |why| move |problem| self.refuse(why, problem);
         self.hosts.check(&visit.method, request.uri(), request.headers()).map_err(refused("host"))?;
         if !visit.path.starts_with("/health/") {
-            let client = match self.access.admit(bearer(request.headers())) {
-                Ok(Caller { name, scopes: Some(_) }) => Client::Token(name),
-                Ok(Caller { scopes: None, .. }) | Err(_) => Client::at(visit.peer),
-            };
+            let caller = self.access.admit(bearer(request.headers()));
+            let client = caller.map_or_else(|_| Client::at(visit.peer), |caller| Client::of(&caller, visit.peer));
             self.rate.check(client).map_err(refused("rate"))?;
         }
+        plain(request.headers()).map_err(refused("compressed"))?;
         self.table.check_query(&visit.method, &visit.path, request.query_string())
     }
 
@@ -190,10 +195,14 @@ pub(super) async fn front<B: MessageBody + 'static>(
     Ok(response.map_body(|_, body| keeping(body, held)))
 }
 
-/// The token of a request, as [`Caller`] reads it.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// Goes on with a body as it is. One that is compressed would be unpacked a thousandfold before its length is known.
+fn plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING);
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(ContentEncoding::Identity.as_str().as_bytes())) {
+        return Ok(());
+    }
+    let detail = "the body is compressed; send it as it is, without Content-Encoding";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
 /// True for a path whose answers have no end.

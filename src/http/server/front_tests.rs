@@ -14,13 +14,15 @@ use futures_util::stream;
 use presence_config::HttpSettings;
 use serde_json::Value;
 
-use super::super::{Access, HttpMeters};
+use super::super::{Access, HttpMeters, RequestRate};
 use super::front::{Front, front};
 
 /// The answer of an application with handlers of all kinds: its status, its headers as text, its body as JSON.
 async fn asked(request: TestRequest, endless: bool) -> (u16, String, Value) {
     let meters = Arc::new(HttpMeters::default());
-    let at_front = Front::new(&HttpSettings::default(), Access::open(), Arc::clone(&meters));
+    let settings = HttpSettings::default();
+    let rate = Arc::new(RequestRate::new(settings.requests_per_second));
+    let at_front = Front::new(&settings, Access::open(), Arc::clone(&meters), rate);
     let app = App::new()
         .app_data(web::Data::new(at_front))
         .route("/fine", web::get().to(async || "fine"))
@@ -91,4 +93,18 @@ async fn head_is_answered_like_get_and_event_streams_are_never_compressed() {
     let (status, headers, _) = asked(stream, false).await;
     assert_eq!(status, 405);
     assert!(headers.contains("allow: \"GET\""), "{headers}");
+}
+
+#[actix_web::test]
+async fn a_body_that_is_compressed_is_refused_before_it_is_unpacked() {
+    let sent = |coding: &'static str| {
+        asked(TestRequest::post().uri("/body").insert_header(("content-encoding", coding)).set_payload("x"), false)
+    };
+    for coding in ["gzip", "identity, gzip", "br", "x"] {
+        let (status, _, body) = sent(coding).await;
+        assert!(status == 415 && body["detail"].to_string().contains("Content-Encoding"), "{coding}: {body}");
+    }
+    assert_eq!(sent("Identity").await.0, 200);
+    let both = TestRequest::post().uri("/body").append_header(("content-encoding", "identity"));
+    assert_eq!(asked(both.append_header(("content-encoding", "gzip")).set_payload("x"), false).await.0, 415);
 }

@@ -176,7 +176,7 @@ pub async fn serve(api: Api) -> Result<Serving, ServeError> {
     let address = listener.local_addr().map_err(failed)?;
 
     let api = web::Data::new(api);
-    let at_front = Front::new(&settings, api.access.clone(), Arc::clone(&api.meters));
+    let at_front = Front::new(&settings, api.access.clone(), Arc::clone(&api.meters), Arc::clone(&api.rate));
     let data = (api.clone(), web::Data::new(at_front));
     let meters = Arc::clone(&api.meters);
     let server = HttpServer::new(move || {

@@ -163,8 +163,14 @@ impl Actor for UccActor {
         self.client = Some(self.provider.client(self.shared.name(), ctx.address().recipient()));
         self.arm(ctx);
     }
+}
 
-    fn stopped(&mut self, _: &mut Self::Context) {
+/// However it ends, also by a panic: nobody goes on with a queue that nobody serves, and its name is free.
+impl Drop for UccActor {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(logger = %self.shared.name(), "a bug: the remote queue panicked; its streams end, and the next request registers it anew");
+        }
         self.shared.lease().end();
         self.shared.gone().cancel();
         self.registry.do_send(Gone(Arc::clone(self.shared.name())));

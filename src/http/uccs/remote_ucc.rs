@@ -212,3 +212,47 @@ fn agent(uri: &AgentUri, known: &Knowledge) -> model::UccAgent {
     };
     model::UccAgent { uri: uri.as_str().to_owned(), presence, sequence, unserved }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix::{Context, Handler, Message};
+    use presence_actors::{Provider, Setup};
+    use presence_config::{HttpSettings, Settings};
+    use presence_core::SourceRules;
+
+    use super::super::RemoteUccs;
+    use super::*;
+
+    /// Makes the actor of a queue panic.
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Fail;
+
+    impl Handler<Fail> for UccActor {
+        type Result = ();
+
+        fn handle(&mut self, _: Fail, _: &mut Context<Self>) {
+            panic!("on purpose");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_queue_whose_actor_panics_ends_its_streams_and_is_registered_anew_by_the_next_request() {
+        let rules = SourceRules { attendant: None, pstn: true, graph: false, ucma: false };
+        let provider = Provider::start(Setup::new(rules, Vec::new()));
+        let uccs = RemoteUccs::start(provider.clone(), &HttpSettings::default(), &Settings::default());
+        let stream = uccs.open("sales").await.expect("a stream");
+        let line: AgentUri = "tel:+31612345678".parse().expect("a URI");
+        assert_eq!(stream.ucc().start_call("1".into(), line.clone()).await, Ok(true));
+        assert_eq!(provider.calls().await.len(), 1);
+        assert!(stream.ucc().actor.send(Fail).await.is_err(), "it answers nobody");
+        let ended = tokio::time::timeout(ANSWER, stream.ucc().gone().cancelled()).await;
+        assert!(ended.is_ok(), "its streams end");
+        assert_eq!(provider.calls().await.len(), 0, "its calls are over");
+        let (again, new) = uccs.register("sales").await.expect("the name is free");
+        assert!(new);
+        drop(stream);
+        assert_eq!(again.start_call("1".into(), line).await, Ok(true));
+        assert_eq!(uccs.count(), 1);
+    }
+}
