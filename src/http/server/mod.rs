@@ -191,6 +191,8 @@ pub async fn serve(api: Api) -> Result<Serving, ServeError> {
     .keep_alive(KeepAlive::Timeout(IDLE))
     .tls_handshake_timeout(HANDSHAKE_WITHIN)
     .tcp_nodelay(true)
+    // Whoever closes its side wants no answer any more: the stream of a reader that is gone ends at once.
+    .h1_allow_half_closed(false)
     .on_connect(move |_: &dyn Any, connection: &mut Extensions| {
         meters.connection_opened();
         connection.insert(Arc::new(Counted(Arc::clone(&meters))));
