@@ -144,8 +144,9 @@ fn a_token_signs_in_and_one_that_may_only_read_is_told_what_it_may_not() {
     page.shows("#sign-in", "This provider asks for a token.");
     page.until("document.activeElement?.id === 'token'");
     page.keys(house.token("sales").chars().chain([enter]));
-    page.shows("#verdict-word", "Not for this token");
-    page.shows("#grid-empty", "Your token may not see agents");
+    // The stream of a queue's token would be that queue: the page must not open it.
+    page.shows("#sign-in-error", "The token sales may not see this page: that needs the scope read.");
+    assert_eq!(house.client_as("desk").get("/api/v1/uccs/sales").status, 404);
     page.behaved(&house.url, true);
 }
 

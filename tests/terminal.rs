@@ -300,7 +300,7 @@ fn a_provider_with_a_certificate_is_asked_over_tls_by_those_who_trust_it() {
     std::fs::write(&stranger, other.cert.pem()).unwrap();
     let (code, _, stderr) = told(&url, &["status", "--ca", stranger.to_str().unwrap()]);
     assert_eq!(code, 69, "{stderr}");
-    assert!(stderr.contains(": TLS failed: ") && stderr.contains("--ca names the certificates"), "{stderr}");
+    assert!(stderr.contains(": TLS failed: ") && stderr.contains("hint: --ca names a file"), "{stderr}");
 }
 
 #[test]

@@ -6,18 +6,24 @@ use presence_actors::Provider;
 use presence_config::{ContactCenter, HttpSettings, Settings};
 use presence_core::MatchRules;
 
+use super::stage::Stage;
 use super::teller::say;
 use super::{ATTENDANTS, Demo};
 use crate::http::{self, Access, Api, Serving};
 
 /// Opens the dashboard and says where it is: where it was asked for, or else at the usual port, or at any.
-pub(super) async fn open(demo: &Demo, centers: &[ContactCenter], provider: &Provider) -> anyhow::Result<Serving> {
+pub(super) async fn open(
+    demo: &Demo,
+    stage: &Stage,
+    centers: &[ContactCenter],
+    provider: &Provider,
+) -> anyhow::Result<Serving> {
     let usual = HttpSettings::default().listen;
     let serving = match demo.listen {
-        Some(listen) => serve(demo, centers, provider, listen).await?,
-        None => match serve(demo, centers, provider, usual).await {
+        Some(listen) => serve(demo, stage, centers, provider, listen).await?,
+        None => match serve(demo, stage, centers, provider, usual).await {
             Ok(serving) => serving,
-            Err(_) => serve(demo, centers, provider, SocketAddr::new(usual.ip(), 0)).await?,
+            Err(_) => serve(demo, stage, centers, provider, SocketAddr::new(usual.ip(), 0)).await?,
         },
     };
     say(&format!("The dashboard is at {} while the demo runs; the API beside it.", serving.url()));
@@ -26,6 +32,7 @@ pub(super) async fn open(demo: &Demo, centers: &[ContactCenter], provider: &Prov
 
 async fn serve(
     demo: &Demo,
+    stage: &Stage,
     centers: &[ContactCenter],
     provider: &Provider,
     listen: SocketAddr,
@@ -36,6 +43,7 @@ async fn serve(
     let settings = HttpSettings { listen, ..HttpSettings::default() };
     let configuration = Settings {
         max_presence_subscriptions_per_second: demo.rate,
+        ucma: Some(stage.settings()?),
         pstn: true,
         attendant: MatchRules::compile(&[ATTENDANTS]).ok(),
         http: Some(settings.clone()),

@@ -67,7 +67,7 @@ pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     story::begin(demo, &stage);
     let provider = Provider::start(setup(demo, &stage)?);
     let centers = queues::contact_centers(demo);
-    let door = door::open(demo, &centers, &provider).await?;
+    let door = door::open(demo, &stage, &centers, &provider).await?;
     for center in &centers {
         HostedUcc::new(center, provider.clone()).start();
     }

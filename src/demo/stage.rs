@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use presence_actors::{DialectSetup, EndpointSetup, Pool, Provider};
+use presence_config::{Dialect, PoolAddress, PoolSettings, Transport, UcmaSettings, UserEndpoint};
 use presence_core::{AgentUri, EndpointKind, Freshness};
 use presence_simulator::{
     FrontEndHandle, FrontEndServer, FrontEndServerSettings, FrontEndSettings, Simulator, SimulatorHandle,
@@ -94,6 +95,30 @@ impl Stage {
             Self::Simple(server) => server.address(),
             Self::Skype(pool) => pool.address(0),
         }
+    }
+
+    /// What a Config.xml would say of it.
+    pub(super) fn settings(&self) -> anyhow::Result<UcmaSettings> {
+        let address = PoolAddress { host: self.address().ip().to_string(), port: Some(self.address().port()) };
+        let (dialect, user_endpoint) = match self {
+            Self::Simple(_) => (Dialect::Simple, None),
+            Self::Skype(_) => {
+                (Dialect::Skype, Some(UserEndpoint { uri: identity(EndpointKind::User).parse()?, pool: None }))
+            }
+        };
+        let pool = PoolSettings {
+            address: Some(address),
+            transport: Transport::Tcp,
+            dialect,
+            listen: None,
+            ..PoolSettings::default()
+        };
+        Ok(UcmaSettings {
+            application_id: "urn:application:demo".to_owned(),
+            application_endpoint: identity(EndpointKind::Application).parse()?,
+            user_endpoint,
+            pool,
+        })
     }
 
     /// The endpoints that subscribe here.

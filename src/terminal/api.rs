@@ -14,7 +14,7 @@ use ureq::{Agent, Body, Timeout};
 
 use super::address::ApiUrl;
 use super::arguments::ApiOptions;
-use super::unanswered::Unanswered;
+use super::unanswered::{TLS_FAILED, Unanswered};
 use crate::http::Problem;
 
 /// The environment variable with the address.
@@ -225,7 +225,7 @@ impl Api {
 }
 
 fn tls_text(error: &rustls::Error) -> String {
-    format!("TLS failed: {error}; --ca names the certificates that vouch for it")
+    format!("{TLS_FAILED}: {error}")
 }
 
 /// What a person says for a failed read or write.

@@ -7,6 +7,9 @@ use presence_core::log_text::Safe;
 use crate::answer::Answer;
 use crate::exit::Exit;
 
+/// So begins the reason when TLS does not come about.
+pub(crate) const TLS_FAILED: &str = "TLS failed";
+
 /// Why there is no answer. Texts are shown through [`Safe`] only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {
@@ -67,6 +70,14 @@ impl Unanswered {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Usage(_) => None,
+            Self::Unreachable { why, .. } if why.starts_with(TLS_FAILED) => Some(
+                "--ca names a file (PEM) with the authority that issued the provider's certificate; the name in --url must \
+                 be one that the certificate holds"
+                    .into(),
+            ),
+            Self::Foreign { url, .. } if url.starts_with("http://") => {
+                Some("say where the provider is with --url or PRESENCE_PROVIDER_URL; one that speaks TLS is at https://".into())
+            }
             Self::Unreachable { .. } => Some(
                 "start it with `presence-provider run`, or say where it is with --url or PRESENCE_PROVIDER_URL".into(),
             ),
@@ -148,6 +159,15 @@ mod tests {
     fn what_the_other_side_wrote_cannot_command_the_terminal() {
         let text = problem(500, false).text();
         assert_eq!(text, "error: it is \\u{1b}[31mso\n");
+    }
+
+    #[test]
+    fn who_does_not_trust_the_certificate_or_speaks_no_tls_is_told_what_to_write() {
+        let why = format!("{TLS_FAILED}: invalid peer certificate: UnknownIssuer");
+        let untrusted = Unanswered::Unreachable { url: "https://x".into(), why }.text();
+        assert!(untrusted.contains("hint: --ca names a file") && !untrusted.contains("start it"), "{untrusted}");
+        let plain = Unanswered::Foreign { url: "http://x".into(), why: "it does not speak HTTP".into() }.text();
+        assert!(plain.contains("https://"), "{plain}");
     }
 
     #[test]

@@ -13,11 +13,24 @@ export function may(scope) {
   return !caller.token_required || caller.scopes.includes(scope) || (scope === "read" && caller.scopes.includes("operate"));
 }
 
-/** Asks who we are, and for a token where one is needed; returns when we are somebody. */
+/** Why this caller may not see the page; empty when he may. A queue's token must not get in: its stream would be the queue. */
+function unfit(who) {
+  const fits = !who.token_required || who.scopes.includes("read") || who.scopes.includes("operate");
+  return fits ? "" : `The token ${who.name} may not see this page: that needs the scope read.`;
+}
+
+/** Asks who we are, and for a token where one is needed; returns when we are somebody who may see the page. */
 export async function signIn() {
   for (;;) {
     try {
-      caller = await ask("caller");
+      const who = await ask("caller");
+      const why = unfit(who);
+      if (why) {
+        keepToken(null);
+        await askForToken(why);
+        continue;
+      }
+      caller = who;
       show();
       return;
     } catch (error) {
@@ -54,7 +67,13 @@ export function startSignIn(left) {
     byId("sign-in-button").disabled = true;
     keepToken(value);
     try {
-      await ask("caller");
+      const why = unfit(await ask("caller"));
+      if (why) {
+        keepToken(null);
+        setText(byId("sign-in-error"), why);
+        byId("token").select();
+        return;
+      }
       byId("token").value = "";
       setText(byId("sign-in-error"), "");
       byId("sign-in").close();
