@@ -3,6 +3,7 @@
 
 mod process;
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -192,6 +193,21 @@ fn a_command_that_is_too_long_ends_the_conversation_and_harms_nobody() {
     assert!(ended);
     other.subscribe(&[1]);
     other.until("pending");
+}
+
+#[test]
+fn a_frame_that_announces_more_than_it_may_is_refused_before_it_comes() {
+    let house = House::new();
+    let mut socket = Socket::of_sales(&house);
+    let stream = socket.0.get_mut();
+    // A masked text of 2^62 bytes. Nothing of it comes.
+    stream.write_all(&[0x81, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]).unwrap();
+    let why = loop {
+        if let Message::Close(why) = socket.0.read().unwrap() {
+            break why.unwrap();
+        }
+    };
+    assert_eq!(why.reason.as_str(), "a frame is malformed or too long");
 }
 
 #[test]

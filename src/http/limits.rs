@@ -15,8 +15,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Caller, Problem};
 
-/// So many event streams are open at most.
+/// So many event streams of queues are open at most.
 const MAX_STREAMS: usize = 2_000;
+/// So many streams of observers are open at most, beside those of queues.
+const MAX_OBSERVERS: usize = 500;
 /// So many event streams are opened per second, after the first [`STREAM_BURST`].
 const STREAMS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("it is not 0");
 /// So many event streams are opened at once.
@@ -104,6 +106,7 @@ impl Clock for ActorsClock {
 /// clients that come back is served as fast as it can be and no faster.
 #[derive(Debug)]
 pub struct Admission {
+    most: usize,
     open: Arc<Semaphore>,
     rate: RateLimiter<NotKeyed, InMemoryState, ActorsClock, NoOpMiddleware<Instant>>,
     places: Mutex<Places>,
@@ -115,18 +118,30 @@ pub struct StreamPermit {
     _permit: OwnedSemaphorePermit,
 }
 
+/// For the streams of queues.
 impl Default for Admission {
     fn default() -> Self {
-        let quota = Quota::per_second(STREAMS_PER_SECOND).allow_burst(STREAM_BURST);
-        Self {
-            open: Arc::new(Semaphore::new(MAX_STREAMS)),
-            rate: RateLimiter::direct_with_clock(quota, ActorsClock),
-            places: Mutex::default(),
-        }
+        Self::of(MAX_STREAMS)
     }
 }
 
 impl Admission {
+    /// For the streams of observers: those who look on never take a place or a turn of a queue.
+    #[must_use]
+    pub fn of_observers() -> Self {
+        Self::of(MAX_OBSERVERS)
+    }
+
+    fn of(most: usize) -> Self {
+        let quota = Quota::per_second(STREAMS_PER_SECOND).allow_burst(STREAM_BURST);
+        Self {
+            most,
+            open: Arc::new(Semaphore::new(most)),
+            rate: RateLimiter::direct_with_clock(quota, ActorsClock),
+            places: Mutex::default(),
+        }
+    }
+
     /// Asks for one event stream. Keep the permit as long as the stream is open.
     ///
     /// # Errors
@@ -134,8 +149,9 @@ impl Admission {
     /// given times to come back one after the other, as fast as streams are opened.
     pub fn admit(&self) -> Result<StreamPermit, Problem> {
         let Ok(permit) = Arc::clone(&self.open).try_acquire_owned() else {
+            let most = self.most;
             let detail =
-                format!("{MAX_STREAMS} event streams are open, and there are no more; close some, or come again later");
+                format!("{most} event streams are open, and there are no more; close some, or come again later");
             return Err(Problem::unavailable(detail, LONGEST_WAIT));
         };
         if self.rate.check().is_err() {
@@ -149,7 +165,7 @@ impl Admission {
     /// How many event streams are open.
     #[must_use]
     pub fn open(&self) -> usize {
-        MAX_STREAMS - self.open.available_permits()
+        self.most - self.open.available_permits()
     }
 }
 
@@ -193,6 +209,19 @@ mod tests {
         assert_eq!(admission.admit().expect_err("the most").retry_after, Some(60));
         permits.pop();
         assert!(admission.admit().is_ok(), "a closed stream makes room");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_look_on_take_no_place_of_a_queue() {
+        let (queues, observers) = (Admission::default(), Admission::of_observers());
+        let mut permits = Vec::new();
+        for _ in 0..10 {
+            permits.extend((0..200).filter_map(|_| observers.admit().ok()));
+            tokio::time::advance(Duration::from_secs(4)).await;
+        }
+        assert_eq!(permits.len(), MAX_OBSERVERS);
+        assert!(observers.admit().expect_err("the most").detail.starts_with("500 event streams"));
+        assert!(queues.admit().is_ok());
     }
 
     #[tokio::test(start_paused = true)]

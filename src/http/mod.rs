@@ -61,8 +61,10 @@ pub struct Api {
     pub uccs: RemoteUccs,
     /// Who pushed what.
     pub pushers: Pushers,
-    /// Lets event streams in.
+    /// Lets event streams of queues in.
     pub admission: Admission,
+    /// Lets event streams of observers in.
+    pub observers: Admission,
     /// Counts what each client asks.
     pub rate: Arc<RequestRate>,
     /// What the API counts about itself.
@@ -82,6 +84,7 @@ impl Api {
             uccs: RemoteUccs::start(provider.clone(), &settings, &configuration),
             pushers: Pushers::new(provider.clone()),
             admission: Admission::default(),
+            observers: Admission::of_observers(),
             rate: Arc::new(RequestRate::new(settings.requests_per_second)),
             meters: Arc::default(),
             started: presence_actors::now(),

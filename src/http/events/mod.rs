@@ -3,6 +3,7 @@
 //! A stream reads the feed of its queue with its own cursor, and only when its connection has taken what was read before:
 //! a slow reader costs nobody anything, and no more memory than one batch.
 
+mod frames;
 mod reader;
 mod render;
 mod server_sent;
@@ -12,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use actix_web::web::{self, Data, Payload, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use presence_core::AgentUri;
 use presence_core::log_text::Safe;
 use serde::Deserialize;
@@ -110,6 +111,10 @@ async fn over_web_socket(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     // The handshake is looked at first: what is none must not open a stream of the queue.
+    let mut payload = frames::bounded(payload.into_inner(), web_socket::LONGEST_COMMAND);
+    let payload = Payload::from_request(&request, &mut payload)
+        .await
+        .map_err(|error| Problem::bad_request(format!("the request has no stream: {error}")))?;
     let (response, session, messages) = actix_ws::handle(&request, payload).map_err(|error| {
         Problem::bad_request(format!("this is the address of a WebSocket: {}", Safe(&error.to_string())))
     })?;
@@ -165,17 +170,25 @@ async fn open(
 ) -> Result<Reader, Problem> {
     let ucc = whose(&caller, asked)?;
     let agents = agents(asked)?;
-    let permit = api.admission.admit()?;
+    let admission = if ucc.is_some() { &api.admission } else { &api.observers };
+    let permit = admission.admit()?;
     let scope = ucc.clone().map_or(Scope::Read, Scope::Ucc);
     let of = match ucc {
         None => Of::All(std::sync::Arc::clone(api.uccs.observers())),
         Some(ucc) => Of::Ucc(api.uccs.open(&ucc).await?),
     };
-    let header = request.headers().get("Last-Event-ID").map(|value| value.to_str().unwrap_or_default());
+    let header = request.headers().get("Last-Event-ID").map(|value| value.to_str().unwrap_or("no text"));
     let last_id = header.or(asked.last_event_id.as_deref()).filter(|id| !id.is_empty());
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let token = std::sync::Arc::clone(&caller.name);
     let right = Right { client: Client::of(&caller, peer), caller, scope };
     let reader = Reader::new(api.clone(), of, kind, last_id, right, permit);
+    if let Of::Ucc(stream) = reader.of()
+        && stream.ucc().streams() == 1
+    {
+        let over = kind.spoken();
+        tracing::info!(logger = %stream.ucc().name(), %peer, %token, "the remote queue reads its events over {over}");
+    }
     // The stream is there before the agents are: it has their first answers as they come.
     if let Of::Ucc(stream) = reader.of()
         && !agents.is_empty()

@@ -16,6 +16,13 @@ use super::snapshot::Background;
 const PACE: Duration = Duration::from_secs(1);
 /// And so many times as long as a look takes: looking may cost a twentieth of the arbiter.
 const REST: u32 = 20;
+/// But no longer than that: a look takes long also while the arbiter has much else to do, and that is when people look.
+const LONGEST_REST: Duration = Duration::from_secs(10);
+
+/// How long it is from a look that took so long to the next one.
+fn rest(took: Duration) -> Duration {
+    (took * REST).clamp(PACE, LONGEST_REST)
+}
 
 /// Looks at the provider again and again.
 pub(super) struct Looks {
@@ -34,7 +41,7 @@ impl Looks {
             let Ok(view) = provider.observe().await else { return };
             let calls = provider.uccs().await.iter().map(|ucc| ucc.calls).sum();
             self.publish(view, calls, provider.meters().read().changes);
-            pace.reset_after(PACE.max(now().saturating_duration_since(before) * REST));
+            pace.reset_after(rest(now().saturating_duration_since(before)));
         }
     }
 
@@ -79,5 +86,19 @@ pub(super) async fn listen(
             }
             Occurrence::Abandoned { .. } | Occurrence::Revived { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_cost_a_twentieth_and_nobody_is_blind_for_long_however_long_one_took() {
+        let after = |millis| rest(Duration::from_millis(millis));
+        assert_eq!(after(0), PACE);
+        assert_eq!(after(100), Duration::from_secs(2));
+        assert_eq!(after(7_000), LONGEST_REST);
+        assert_eq!(rest(Duration::from_secs(3_600)), LONGEST_REST);
     }
 }

@@ -1,6 +1,8 @@
 //! The actor of one remote queue: the client of the provider, beside those of the queues inside the process.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use crate::http::Problem;
 
 /// So many agents one queue may want.
 pub(super) const MAX_AGENTS: usize = 100_000;
+/// So many agents all remote queues together may want; one that three of them want counts three times.
+pub(super) const MAX_IN_ALL: usize = 1_000_000;
 /// So many calls of one queue may be under way.
 const MAX_CALLS: usize = 10_000;
 /// So many agents are subscribed in one turn; then the other actors have theirs.
@@ -102,6 +106,19 @@ impl From<Refused> for Problem {
     }
 }
 
+/// How many agents all remote queues want, whose actors share a thread.
+pub(super) struct Together {
+    most: usize,
+    wanted: Cell<usize>,
+}
+
+impl Together {
+    /// None yet, and so many at most.
+    pub(super) const fn new(most: usize) -> Self {
+        Self { most, wanted: Cell::new(0) }
+    }
+}
+
 enum Order {
     Subscribe(AgentUri),
     Unsubscribe(AgentUri),
@@ -115,11 +132,26 @@ pub(in crate::http) struct UccActor {
     registry: Addr<Registry>,
     orders: VecDeque<Order>,
     timer: Option<SpawnHandle>,
+    together: Rc<Together>,
+    /// So many agents of this queue are counted there.
+    counted: usize,
 }
 
 impl UccActor {
-    pub(super) const fn new(shared: Arc<RemoteUcc>, provider: Provider, registry: Addr<Registry>) -> Self {
-        Self { shared, provider, client: None, registry, orders: VecDeque::new(), timer: None }
+    pub(super) const fn new(
+        shared: Arc<RemoteUcc>,
+        provider: Provider,
+        registry: Addr<Registry>,
+        together: Rc<Together>,
+    ) -> Self {
+        let orders = VecDeque::new();
+        Self { shared, provider, client: None, registry, orders, timer: None, together, counted: 0 }
+    }
+
+    /// So many agents of this queue count from now on.
+    fn count(&mut self, agents: usize) {
+        self.together.wanted.set(self.together.wanted.get() - self.counted + agents);
+        self.counted = agents;
     }
 
     /// Tells the provider what the queue wants, some of it.
@@ -171,6 +203,7 @@ impl Drop for UccActor {
         if std::thread::panicking() {
             tracing::error!(logger = %self.shared.name(), "a bug: the remote queue panicked; its streams end, and the next request registers it anew");
         }
+        self.count(0);
         self.shared.lease().end();
         self.shared.gone().cancel();
         self.registry.do_send(Gone(Arc::clone(self.shared.name())));
@@ -194,6 +227,8 @@ impl Handler<Alter> for UccActor {
             return Err(Refused::Busy);
         }
         let idle = self.orders.is_empty();
+        let others = self.together.wanted.get() - self.counted;
+        let room = MAX_AGENTS.min(self.together.most.saturating_sub(others));
         let (orders, mut beyond, mut released) = (&mut self.orders, Vec::new(), 0);
         let agents = self.shared.feed().write(|feed| {
             for uri in unsubscribe {
@@ -203,7 +238,7 @@ impl Handler<Alter> for UccActor {
                 }
             }
             for uri in subscribe {
-                if feed.wanted() >= MAX_AGENTS && !feed.wants(&uri) {
+                if feed.wanted() >= room && !feed.wants(&uri) {
                     beyond.push(uri);
                 } else if feed.want(&uri) {
                     orders.push_back(Order::Subscribe(uri));
@@ -211,6 +246,7 @@ impl Handler<Alter> for UccActor {
             }
             feed.wanted()
         });
+        self.count(agents);
         if idle {
             self.perform_orders(ctx);
         }

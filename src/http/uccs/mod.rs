@@ -133,6 +133,10 @@ pub(in crate::http) fn read_uris(texts: &[String], refused: &mut Vec<Refusal>) -
 
 /// Why an agent found no room.
 pub(in crate::http) fn beyond(uri: &AgentUri) -> Refusal {
-    let why = format!("the queue wants {} agents already, which is the limit; let some go", actor::MAX_AGENTS);
+    let why = format!(
+        "the queue wants {} agents already, or all remote queues together {}, which is the limit; let some go",
+        actor::MAX_AGENTS,
+        actor::MAX_IN_ALL
+    );
     Refusal { uri: uri.original().to_owned(), why }
 }

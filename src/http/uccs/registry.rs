@@ -1,6 +1,7 @@
 //! Which remote queues there are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use presence_actors::{Occurrence, Provider, now, time_of_day};
 use presence_config::{HttpSettings, Settings};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::actor::UccActor;
+use super::actor::{MAX_IN_ALL, Together, UccActor};
 use super::lease::Lease;
 use super::remote_ucc::{OpenStream, RemoteUcc, no_more};
 use crate::http::Problem;
@@ -42,6 +43,11 @@ impl RemoteUccs {
     /// no client may take their names.
     #[must_use]
     pub fn start(provider: Provider, http: &HttpSettings, settings: &Settings) -> Self {
+        Self::start_for(provider, http, settings, MAX_IN_ALL)
+    }
+
+    /// The same for so many agents of all queues together.
+    pub(super) fn start_for(provider: Provider, http: &HttpSettings, settings: &Settings, most: usize) -> Self {
         let directory = Arc::new(Directory::default());
         let observers = Arc::new(SharedFeed::new(Feed::new(epoch(), http.events_kept)));
         actix_rt::spawn(observe(provider.clone(), Arc::clone(&observers)));
@@ -53,6 +59,7 @@ impl RemoteUccs {
             linger: http.ucc_linger,
             events_kept: http.events_kept,
             directory: Arc::clone(&directory),
+            together: Rc::new(Together::new(most)),
         };
         Self { registry: registry.start(), directory, inside, observers }
     }
@@ -122,6 +129,7 @@ pub(super) struct Registry {
     linger: Duration,
     events_kept: usize,
     directory: Arc<Directory>,
+    together: Rc<Together>,
 }
 
 /// Registers a queue, unless it is already; true for a new one.
@@ -161,12 +169,12 @@ impl Handler<Register> for Registry {
         }
         let feed = SharedFeed::new(Feed::new(epoch(), self.events_kept));
         let lease = Lease::new(now(), self.linger);
-        let (provider, registry) = (self.provider.clone(), ctx.address());
+        let (provider, registry, together) = (self.provider.clone(), ctx.address(), Rc::clone(&self.together));
         let mut shared = None;
         let address = UccActor::create(|ctx| {
             let ucc = Arc::new(RemoteUcc::new(Arc::clone(&name), ctx.address(), feed, lease));
             shared = Some(Arc::clone(&ucc));
-            UccActor::new(ucc, provider, registry)
+            UccActor::new(ucc, provider, registry, together)
         });
         drop(address);
         let Some(ucc) = shared else { return Err(no_more(&name)) };

@@ -54,6 +54,11 @@ impl RemoteUcc {
         &self.feed
     }
 
+    /// How many event streams of it are open.
+    pub(in crate::http) fn streams(&self) -> usize {
+        self.lease().streams()
+    }
+
     /// Cancelled when the queue is no more; then its streams end.
     pub(in crate::http) const fn gone(&self) -> &CancellationToken {
         &self.gone
@@ -254,5 +259,29 @@ mod tests {
         drop(stream);
         assert_eq!(again.start_call("1".into(), line).await, Ok(true));
         assert_eq!(uccs.count(), 1);
+    }
+
+    #[actix_web::test]
+    async fn all_queues_together_want_no_more_than_a_bounded_number_and_what_is_let_go_makes_room() {
+        let rules = SourceRules { attendant: None, pstn: true, graph: false, ucma: false };
+        let provider = Provider::start(Setup::new(rules, Vec::new()));
+        let uccs = RemoteUccs::start_for(provider, &HttpSettings::default(), &Settings::default(), 5);
+        let agents = |numbers: std::ops::Range<usize>| -> Vec<AgentUri> {
+            numbers.map(|number| format!("sip:{number}@absent.example").parse().expect("a URI")).collect()
+        };
+        let want = |subscribe| Alter { subscribe, unsubscribe: Vec::new() };
+        let (first, _) = uccs.register("first").await.expect("room");
+        let (other, _) = uccs.register("other").await.expect("room");
+        let altered = first.alter(want(agents(0..4))).await.expect("taken");
+        assert_eq!((altered.agents, altered.beyond.len()), (4, 0));
+        let altered = other.alter(want(agents(0..4))).await.expect("taken");
+        assert_eq!((altered.agents, altered.beyond), (1, agents(1..4)), "one place is left");
+        let altered = first.alter(want(agents(0..5))).await.expect("taken");
+        assert_eq!((altered.agents, altered.beyond), (4, agents(4..5)), "what it wants already it keeps");
+        first.alter(Alter { subscribe: Vec::new(), unsubscribe: agents(0..1) }).await.expect("taken");
+        assert_eq!(other.alter(want(agents(0..4))).await.expect("taken").agents, 2);
+        first.let_go().await;
+        first.gone().cancelled().await;
+        assert_eq!(other.alter(want(agents(0..9))).await.expect("taken").agents, 5);
     }
 }
