@@ -135,6 +135,8 @@ fn complete(path: &str, method: &Method, operation: &mut Operation) {
     let tag = TAGS.iter().find(|(prefix, _, _)| path.starts_with(prefix)).map_or(OPERATIONS.0, |(_, tag, _)| tag);
     operation.tags = Some(vec![tag.to_owned()]);
     operation.operation_id = Some(operation_id(path, method));
+    // A heading, not a sentence.
+    operation.summary = operation.summary.take().map(|text| text.trim_end_matches('.').to_owned());
     operation.security =
         Some(if is_free(path) { Vec::new() } else { vec![SecurityRequirement::new(BEARER, Vec::<String>::new())] });
     let mut statuses = vec![

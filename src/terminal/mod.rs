@@ -6,7 +6,7 @@
 //! | live events | `sse` (their text), `backoff`, `watch` (the loop), `line` (one change) |
 //! | what is shown | `glance` (`status`), `follow` (its progress bar), `agents`, `agent`, `queues`, on a `screen`, in a `table` |
 //!
-//! What is shown is made by functions from a value of the API and a [`screen::Screen`] to text; only `api`, `follow` and
+//! What is shown is made by functions from a value of the API and a `screen::Screen` to text; only `api`, `follow` and
 //! `watch` touch the outside.
 
 mod address;

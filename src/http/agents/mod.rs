@@ -82,7 +82,9 @@ async fn one(api: Data<Api>, caller: Caller, agent: AgentPath) -> Result<impl Re
     }
 }
 
-/// Tries an abandoned agent again, at once.
+/// Try an abandoned agent again
+///
+/// At once, through the throttle.
 #[utoipa::path(
     post,
     path = "/api/v1/agents/{uri}/revive",
@@ -111,7 +113,9 @@ async fn revive_one(api: Data<Api>, caller: Caller, agent: AgentPath) -> Result<
     Ok(Json(Revived { revived }))
 }
 
-/// Tries all abandoned agents again; says how many there were.
+/// Try all abandoned agents again
+///
+/// Through the throttle. The answer says how many there were.
 #[utoipa::path(
     post,
     path = "/api/v1/agents/revive",

@@ -144,7 +144,9 @@ async fn get_one(caller: Caller, api: web::Data<Api>, uri: web::Path<String>) ->
     held.map(|held| web::Json(HeldPush::new(&uri, &held))).ok_or_else(nothing)
 }
 
-/// Take a push back: the agent is unknown at once.
+/// Take a push back
+///
+/// The agent is unknown at once.
 #[utoipa::path(
     delete, path = "/api/v1/attendant/presence/{uri}", tag = "attendant", params(("uri" = String, Path, description = "The agent")),
     responses(
@@ -173,7 +175,9 @@ async fn delete_one(caller: Caller, api: web::Data<Api>, uri: web::Path<String>)
     }
 }
 
-/// Push how many agents are, at most 10000; those that cannot be taken are named, the others are taken.
+/// Push how many agents are, up to 10,000 in one call
+///
+/// Those that cannot be taken are named in `refused`; the others are taken.
 #[utoipa::path(
     put, path = "/api/v1/attendant/presence", tag = "attendant", request_body = BulkPush,
     responses(

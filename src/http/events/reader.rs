@@ -185,5 +185,16 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.api.meters.stream_closed(self.kind);
+        if let Of::Ucc(stream) = &self.of
+            && stream.ucc().streams() == 1
+            && !stream.ucc().gone().is_cancelled()
+            && !self.api.closing.is_cancelled()
+        {
+            let stay = humantime::format_duration(self.api.settings.ucc_linger);
+            tracing::info!(
+                logger = %stream.ucc().name(),
+                "the last event stream of the remote queue is closed; its agents and calls are kept for {stay}"
+            );
+        }
     }
 }

@@ -27,6 +27,14 @@ impl Stream {
     /// Both.
     pub(super) const ALL: [Self; 2] = [Self::ServerSentEvents, Self::WebSocket];
 
+    /// Its name for people.
+    pub(in crate::http) const fn spoken(self) -> &'static str {
+        match self {
+            Self::ServerSentEvents => "server-sent events",
+            Self::WebSocket => "WebSocket",
+        }
+    }
+
     /// The value of the label `kind`.
     pub(super) const fn label(self) -> &'static str {
         match self {

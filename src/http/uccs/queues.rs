@@ -46,7 +46,7 @@ pub(super) async fn list(api: Data<Api>, caller: Caller) -> Result<Json<UccList>
 /// Register a queue
 ///
 /// It is kept while an event stream of it is open, and for the linger (60 s unless configured otherwise) after that or after
-/// the last request. Every request of a queue registers it by itself; this one does nothing else.
+/// the last request. A subscription, a call and an event stream register it by themselves; this does nothing else.
 #[utoipa::path(
     put, path = "/api/v1/uccs/{ucc}", tag = "uccs", params(("ucc" = String, Path, description = "The queue", example = "sales")),
     responses(
