@@ -49,6 +49,8 @@ fn the_table_of_commands_names_every_command_and_every_option_but_those_of_the_l
             row.split(|c: char| " []".contains(c)).filter_map(|word| word.strip_prefix("--")).collect();
         let options: BTreeSet<&str> = known
             .get_arguments()
+            // Which provider: docs/terminal.md has these, which are the same for all who ask one.
+            .filter(|argument| argument.get_help_heading() != Some("Which provider"))
             .filter_map(clap::Arg::get_long)
             .filter(|option| !option.starts_with("log-") && *option != "help")
             .collect();

@@ -167,7 +167,10 @@ async fn obey(reader: &Reader, text: &str) -> Result<(), (Problem, Vec<Refusal>)
     if refused.is_empty() {
         return Ok(());
     }
-    let detail = format!("{} URIs were refused, the rest is done", refused.len());
+    let detail = match refused.len() {
+        1 => "1 URI was refused, the rest is done".to_owned(),
+        many => format!("{many} URIs were refused, the rest is done"),
+    };
     Err((Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail), refused))
 }
 
