@@ -170,6 +170,9 @@ impl Findings {
     fn place(&self, offset: usize) -> (usize, usize) {
         let offset = floor(&self.source, offset);
         let before = &self.source[..offset];
+        // A line's end of two characters is one place.
+        let at_its_end = self.source[offset..].starts_with('\n');
+        let before = before.strip_suffix('\r').filter(|_| at_its_end).unwrap_or(before);
         let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         (line, before[start..].chars().count() + 1)

@@ -219,7 +219,10 @@ impl<'a> Scanner<'a, '_> {
         if value.is_empty() {
             let message = format!("the attribute {} has no value", shown(name));
             let help = format!("write {}", shown(&format!("{name}=\"...\"")));
-            self.slip(start - 1..start, message, help);
+            // Under the equals sign, although the next word may be lines below it.
+            let before = self.text[..start].trim_end();
+            let width = before.chars().next_back().map_or(0, char::len_utf8);
+            self.slip(before.len() - width..before.len(), message, help);
         } else {
             let message = format!("the value of {} does not begin with a quote", shown(name));
             let help = format!("write {}", shown(&format!("{name}=\"{value}\"")));

@@ -114,6 +114,17 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn an_attribute_without_a_value_is_placed_in_its_own_line_whatever_ends_it() {
+    for end in ["\r\n", "\n", " \r\n \r\n", "", "\r"] {
+        let text = format!("<config version=\"1.5\">\r\n<PresenceProvider>\r\n<UcmaPresenceSource enabled={end}");
+        check(text.as_bytes()).unwrap();
+        let found = parse_bytes(text.as_bytes(), "Config.xml").unwrap_err();
+        let place = found.iter().find(|one| one.message.contains("has no value")).map(|one| (one.line, one.column));
+        assert!(place.is_none_or(|place| place == (3, 28)), "{end:?}: {found:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
