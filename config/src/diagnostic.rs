@@ -169,13 +169,12 @@ impl Findings {
 
     fn place(&self, offset: usize) -> (usize, usize) {
         let offset = floor(&self.source, offset);
-        let before = &self.source[..offset];
-        // A line's end of two characters is one place.
-        let at_its_end = self.source[offset..].starts_with('\n');
-        let before = before.strip_suffix('\r').filter(|_| at_its_end).unwrap_or(before);
-        let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        (line, before[start..].chars().count() + 1)
+        let line = self.source[..offset].bytes().filter(|&b| b == b'\n').count() + 1;
+        // Within the line as it is drawn: what ends it, one character or two, is one place.
+        let (start, end) = line_around(&self.source, offset);
+        let drawn = self.source.get(start..end).unwrap_or_default();
+        let before = &drawn[..floor(drawn, offset.saturating_sub(start))];
+        (line, before.chars().count() + 1)
     }
 
     /// All of them in the order of the file.

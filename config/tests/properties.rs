@@ -121,6 +121,7 @@ fn an_attribute_without_a_value_is_placed_in_its_own_line_whatever_ends_it() {
         check(text.as_bytes()).unwrap();
         let found = parse_bytes(text.as_bytes(), "Config.xml").unwrap_err();
         let place = found.iter().find(|one| one.message.contains("has no value")).map(|one| (one.line, one.column));
+        check(format!("{text}\0").as_bytes()).unwrap();
         assert!(place.is_none_or(|place| place == (3, 28)), "{end:?}: {found:?}");
     }
 }
