@@ -51,7 +51,9 @@ fn text(status: &Status, screen: &Screen) -> String {
     let now = taken(&status.taken);
     let verdict = wire_name(&status.verdict).to_uppercase();
     let gap = verdict.chars().count() + 2;
-    let headline = wrapped(&Safe(&status.headline).to_string(), screen.width, gap);
+    // The verdict stands before it already.
+    let headline = status.headline.strip_prefix("Recovering: ").unwrap_or(&status.headline);
+    let headline = wrapped(&Safe(headline).to_string(), screen.width, gap);
     let mut glance = Glance { screen, text: format!("{}  {headline}\n", screen.paint(tone(status.verdict), &verdict)) };
     if let Some(recovery) = &status.recovery {
         glance.recovery(recovery, now);

@@ -107,7 +107,7 @@ pub(crate) fn status() -> Status {
     };
     Status {
         verdict: Verdict::Recovering,
-        headline: "4521 of 10000 agents are back; the last one is expected at 14:11:54.".into(),
+        headline: "Recovering: 4521 of 10000 agents are back; the last one is expected at 14:11:54.".into(),
         version: "0.1.0".into(),
         started: "2026-11-22T10:00:00.000Z".into(),
         taken: TAKEN.into(),
