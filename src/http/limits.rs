@@ -23,6 +23,11 @@ const MAX_OBSERVERS: usize = 500;
 const STREAMS_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).expect("it is not 0");
 /// So many event streams are opened at once.
 const STREAM_BURST: NonZeroU32 = NonZeroU32::new(200).expect("it is not 0");
+/// So many event streams of one queue are opened per second, after the first [`QUEUE_BURST`]: a client that comes back in a
+/// loop takes no turn of the other queues.
+const QUEUE_PER_SECOND: NonZeroU32 = NonZeroU32::new(4).expect("it is not 0");
+/// So many event streams of one queue are opened at once.
+const QUEUE_BURST: NonZeroU32 = NonZeroU32::new(32).expect("it is not 0");
 /// Nobody is asked to wait longer than this for a stream.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -109,6 +114,7 @@ pub struct Admission {
     most: usize,
     open: Arc<Semaphore>,
     rate: RateLimiter<NotKeyed, InMemoryState, ActorsClock, NoOpMiddleware<Instant>>,
+    turns: RateLimiter<Arc<str>, DashMapStateStore<Arc<str>>, ActorsClock, NoOpMiddleware<Instant>>,
     places: Mutex<Places>,
 }
 
@@ -138,8 +144,29 @@ impl Admission {
             most,
             open: Arc::new(Semaphore::new(most)),
             rate: RateLimiter::direct_with_clock(quota, ActorsClock),
+            turns: RateLimiter::dashmap_with_clock(
+                Quota::per_second(QUEUE_PER_SECOND).allow_burst(QUEUE_BURST),
+                ActorsClock,
+            ),
             places: Mutex::default(),
         }
+    }
+
+    /// Asks for one event stream of this queue.
+    ///
+    /// # Errors
+    /// 429 when this queue opens streams too often; as [`Admission::admit`] otherwise.
+    pub fn admit_queue(&self, ucc: &str) -> Result<StreamPermit, Problem> {
+        if self.turns.len() >= MAX_CLIENTS {
+            self.turns.retain_recent();
+        }
+        self.turns.check_key(&Arc::from(ucc)).map_err(|until| {
+            let detail = format!(
+                "the queue `{ucc}` opens more than {QUEUE_PER_SECOND} event streams per second; is a client of it coming back in a loop?"
+            );
+            Problem::too_many(detail, until.wait_time_from(presence_actors::now()))
+        })?;
+        self.admit()
     }
 
     /// Asks for one event stream. Keep the permit as long as the stream is open.
@@ -209,6 +236,23 @@ mod tests {
         assert_eq!(admission.admit().expect_err("the most").retry_after, Some(60));
         permits.pop();
         assert!(admission.admit().is_ok(), "a closed stream makes room");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_comes_back_in_a_loop_takes_no_turn_of_the_others() {
+        let admission = Admission::default();
+        let opened = (0..1_000).filter(|_| admission.admit_queue("loop").is_ok()).count();
+        assert_eq!(opened, 32);
+        let refused = admission.admit_queue("loop").expect_err("too often");
+        assert_eq!((refused.status, refused.retry_after), (429, Some(1)));
+        assert!((0..100).all(|number| admission.admit_queue(&format!("queue-{number}")).is_ok()));
+        tokio::time::advance(Duration::from_millis(250)).await;
+        assert!(admission.admit_queue("loop").is_ok() && admission.admit_queue("loop").is_err());
+        for number in 0..20_000 {
+            let _ = admission.admit_queue(&format!("name-{number}"));
+            tokio::time::advance(Duration::from_millis(2)).await;
+        }
+        assert!(admission.turns.len() <= MAX_CLIENTS + 1, "{}", admission.turns.len());
     }
 
     #[tokio::test(start_paused = true)]

@@ -170,8 +170,10 @@ async fn open(
 ) -> Result<Reader, Problem> {
     let ucc = whose(&caller, asked)?;
     let agents = agents(asked)?;
-    let admission = if ucc.is_some() { &api.admission } else { &api.observers };
-    let permit = admission.admit()?;
+    let permit = match &ucc {
+        Some(ucc) => api.admission.admit_queue(ucc)?,
+        None => api.observers.admit()?,
+    };
     let scope = ucc.clone().map_or(Scope::Read, Scope::Ucc);
     let of = match ucc {
         None => Of::All(std::sync::Arc::clone(api.uccs.observers())),
