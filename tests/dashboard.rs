@@ -225,6 +225,17 @@ fn on_a_phone_everything_fits() {
 }
 
 #[test]
+fn what_is_being_typed_is_left_alone_when_the_queues_change() {
+    let queues = queues();
+    let house = House::with(Plan { queues: &queues, ..Plan::default() });
+    let Some(page) = opened(&house, Screen::DESK, "9 agents") else { return };
+    page.run("const search = document.getElementById('search'); search.focus(); search.value = 'half'");
+    house.client().put("/api/v1/uccs/later", &Value::Null);
+    page.until("[...document.querySelectorAll('#filters option')].some((option) => option.value === 'later')");
+    assert_eq!(page.run("return document.getElementById('search').value"), json!("half"));
+}
+
+#[test]
 fn ten_thousand_agents_scroll_and_a_recovery_shows() {
     let all: Vec<_> = (1..=10_000).collect();
     let queues = [

@@ -63,7 +63,8 @@ export class Filters {
     const { select } = this.#choices.ucc;
     const shown = [...select.options].slice(1).map((option) => option.value);
     if (shown.join("\n") !== names.join("\n")) this.#fill("ucc", names.map((name) => [name, name]));
-    this.show(this.#filter);
+    // The search box is left alone: somebody may be typing.
+    this.#mark();
   }
 
   #fill(name, options) {
@@ -89,7 +90,15 @@ export class Filters {
   /** Shows a filter, without saying that it has changed. @param {Filter} filter */
   show(filter) {
     this.#filter = Object.fromEntries(Object.entries(filter).filter(([, value]) => value));
-    const { freshness = "", state = "", q = "" } = this.#filter;
+    const { q = "" } = this.#filter;
+    const search = byId("search");
+    if (document.activeElement !== search || search.value.trim() !== q) search.value = q;
+    this.#mark();
+  }
+
+  /** Shows the filter at the chips and the choices. */
+  #mark() {
+    const { freshness = "", state = "" } = this.#filter;
     for (const { chip, filter: own } of this.#chips) {
       setAttribute(chip, "aria-pressed", (own.freshness ?? "") === freshness && (own.state ?? "") === state);
     }
@@ -100,8 +109,6 @@ export class Filters {
       select.value = value;
       select.classList.toggle("set", value !== "");
     }
-    const search = byId("search");
-    if (document.activeElement !== search || search.value.trim() !== q) search.value = q;
     this.#clear.hidden = Object.keys(this.#filter).length === 0;
   }
 }
