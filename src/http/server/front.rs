@@ -12,7 +12,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, ContentEncoding, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 use presence_config::HttpSettings;
 use presence_core::log_text::Safe;
@@ -100,8 +100,13 @@ impl Front {
         self.hosts.check(&visit.method, request.uri(), request.headers()).map_err(refused("host"))?;
         if !visit.path.starts_with("/health/") {
             let caller = self.access.admit(bearer(request.headers()));
-            let client = caller.map_or_else(|_| Client::at(visit.peer), |caller| Client::of(&caller, visit.peer));
+            let client =
+                caller.as_ref().map_or_else(|_| Client::at(visit.peer), |caller| Client::of(caller, visit.peer));
             self.rate.check(client).map_err(refused("rate"))?;
+            // The handler takes it from here, and need not look the token up again.
+            if let Ok(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
         }
         plain(request.headers()).map_err(refused("compressed"))?;
         self.table.check_query(&visit.method, &visit.path, request.query_string())
