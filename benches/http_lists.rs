@@ -41,7 +41,7 @@ fn main() {
 
 async fn measure(agents: usize, looks: usize, requests: usize) {
     let attendant = Some(MatchRules::compile(&["demo.example"]).unwrap());
-    let rules = SourceRules { attendant, pstn: false, graph: false, ucma: false };
+    let rules = SourceRules { attendant, pstn: false, graph: None, ucma: false };
     let provider = Provider::start(Setup::new(rules, Vec::new()));
     for number in 0..agents {
         let uri = AgentUri::parse(&format!("sip:agent{number}@demo.example")).unwrap();

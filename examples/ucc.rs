@@ -131,7 +131,7 @@ impl Handler<PresenceEvent> for Helpdesk {
 /// What `src/assemble.rs` makes from Config.xml, by hand: which source serves whom, and where the pool is.
 fn setup(pool: std::net::SocketAddr) -> Result<Setup, Box<dyn std::error::Error>> {
     let attendant = MatchRules::compile(&[r"@console\.example$"]).map_err(|_| "the pattern is a good one")?;
-    let rules = SourceRules { attendant: Some(attendant), pstn: true, graph: false, ucma: true };
+    let rules = SourceRules { attendant: Some(attendant), pstn: true, graph: None, ucma: true };
     let address = Pool::Address { host: pool.ip().to_string(), port: Some(pool.port()) };
     let owner: AgentUri = "sip:helpdesk@demo.example".parse()?;
     let endpoint = EndpointSetup::new(EndpointKind::Application, owner, address, TransportKind::Tcp);

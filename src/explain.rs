@@ -72,7 +72,7 @@ impl Explanation {
     /// Asks the sources about an agent.
     #[must_use]
     pub fn of(uri: &AgentUri, rules: &SourceRules) -> Self {
-        let Selection { source, considered } = rules.select(uri);
+        let Selection { source, considered, otherwise: _ } = rules.select(uri);
         let patterns = rules.attendant.as_ref().map_or(&[][..], MatchRules::patterns);
         let considered = considered.into_iter().map(|one| consideration(one, patterns)).collect();
         Self {
@@ -128,6 +128,7 @@ fn consideration(Considered { source, verdict }: Considered, patterns: &[String]
             (Outcome::Taken, Some(Rule { number: index + 1, pattern }), rules(index), why)
         }
         Verdict::Taken(why) => (Outcome::Taken, None, Vec::new(), why.to_owned()),
+        Verdict::Tentative(why) | Verdict::Otherwise(why) => (Outcome::Taken, None, Vec::new(), why.to_owned()),
         Verdict::NotReached => (Outcome::NotReached, None, Vec::new(), "not asked any more".to_owned()),
     };
     Consideration { source: source.element().to_owned(), verdict, rule, unmatched, why }

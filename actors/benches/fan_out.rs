@@ -78,7 +78,7 @@ fn a_change_to_uccs(bencher: Bencher<'_, '_>, uccs: usize) {
     let (awaited, turn) = (Rc::new(Awaited::default()), Cell::new(false));
     let provider = system.block_on(async {
         let provider =
-            Provider::start(Setup::new(SourceRules { attendant, pstn: false, graph: false, ucma: false }, vec![]));
+            Provider::start(Setup::new(SourceRules { attendant, pstn: false, graph: None, ucma: false }, vec![]));
         // Each hears of the agent once when it has asked for it: pending.
         awaited.left.set(uccs);
         for _ in 0..uccs {

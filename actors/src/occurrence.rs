@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use presence_core::{AgentUri, Change, EndpointKind, EndpointState, Failure};
+use presence_graph::Report;
 use tokio::sync::broadcast;
 
 use crate::meters::Meters;
@@ -53,6 +54,13 @@ pub enum Occurrence {
         uri: AgentUri,
         /// The last failure.
         failure: Failure,
+        /// When.
+        at: Instant,
+    },
+    /// Something of Microsoft Graph that concerns more than one agent: a tenant, an account, its notifications.
+    Graph {
+        /// What.
+        report: Report,
         /// When.
         at: Instant,
     },

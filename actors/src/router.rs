@@ -61,7 +61,11 @@ fn reasons(selection: &Selection) -> Arc<str> {
     let reason = |considered: &Considered| match &considered.verdict {
         Verdict::Disabled => format!("{} is not enabled", considered.source),
         Verdict::NoMatch { why } => format!("{}: {why}", considered.source),
-        Verdict::Matched { .. } | Verdict::Taken(_) | Verdict::NotReached => String::new(),
+        Verdict::Matched { .. }
+        | Verdict::Taken(_)
+        | Verdict::Tentative(_)
+        | Verdict::Otherwise(_)
+        | Verdict::NotReached => String::new(),
     };
     let reasons: Vec<_> = selection.considered.iter().map(reason).filter(|reason| !reason.is_empty()).collect();
     reasons.join("; ").into()

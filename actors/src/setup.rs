@@ -8,6 +8,7 @@ use std::time::Duration;
 use presence_core::{AgentUri, EndpointKind, EndpointPolicy, RetryPolicy, SourceRules};
 use presence_sip::{Credentials, Limits, Timers, TransportKind};
 
+use crate::graph_setup::GraphSetup;
 use crate::transport::{MemoryNetwork, TlsIdentity};
 use crate::ucc::DEFAULT_OUTBOX;
 
@@ -119,6 +120,8 @@ pub struct Setup {
     pub rules: SourceRules,
     /// The local endpoints of UcmaPresenceSource: the application endpoint, and perhaps the user endpoint.
     pub endpoints: Vec<EndpointSetup>,
+    /// Microsoft Graph, when its source is enabled.
+    pub graph: Option<GraphSetup>,
     /// How many events wait for a slow UCC before it has lagged.
     pub outbox: usize,
 }
@@ -136,6 +139,7 @@ impl Setup {
             max_failures: 3,
             rules,
             endpoints,
+            graph: None,
             outbox: DEFAULT_OUTBOX,
         }
     }

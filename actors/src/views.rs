@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use actix::Message;
 use presence_core::{AgentUri, EndpointKind, EndpointState, Failure, Presence, SourceKind, SubscriptionView};
+use presence_graph::{GraphAgentView, GraphView};
 use presence_sip::{SubscriberStats, WireEvent};
 
 use crate::throttle::ThrottleView;
@@ -25,6 +26,8 @@ pub struct AgentView {
     pub subscription: Option<SubscriptionView>,
     /// The UCCs that watch it.
     pub watchers: Vec<Arc<str>>,
+    /// What Microsoft Graph knows of it, when that source serves it.
+    pub graph: Option<GraphAgentView>,
     /// Its actor kept dying of a bug: until then it is left alone, and what is shown is what was known before, as stale.
     pub quarantined_until: Option<Instant>,
 }
@@ -119,6 +122,8 @@ pub struct SourceView {
     pub agents: Vec<AgentView>,
     /// Its local endpoints.
     pub endpoints: Vec<EndpointView>,
+    /// Its tenants and accounts, when it is Microsoft Graph.
+    pub graph: Option<GraphView>,
     /// How many of its actors had to be created again.
     pub restarts: u64,
 }

@@ -123,7 +123,7 @@ pub(crate) struct Rig {
 impl Rig {
     /// Starts both and waits until the endpoint is up.
     pub(crate) async fn start(pool: SocketAddr, rate: u32, uccs: usize, dialect: DialectArgument) -> Self {
-        let rules = SourceRules { attendant: None, pstn: false, graph: false, ucma: true };
+        let rules = SourceRules { attendant: None, pstn: false, graph: None, ucma: true };
         let pool = Pool::Address { host: pool.ip().to_string(), port: Some(pool.port()) };
         let uri = format!("sip:provider@{DOMAIN}").parse().unwrap();
         let mut endpoint = EndpointSetup::new(EndpointKind::Application, uri, pool, TransportKind::Tcp);

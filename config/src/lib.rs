@@ -58,6 +58,6 @@ pub use load::{LoadError, Loaded, load, parse, parse_bytes};
 pub use report::SettingRow;
 pub use settings::{
     ContactCenter, ContactCenterAgent, DEFAULT_LISTEN_PORT, DEFAULT_MAX_FAILED_PER_URI, DEFAULT_MAX_RESUBSCRIBE_DELAY,
-    DEFAULT_RESUBSCRIBE_DELAY, DEFAULT_SUBSCRIPTIONS_PER_SECOND, Dialect, GraphAccount, GraphSettings, PoolAddress,
-    PoolSettings, Settings, Transport, UcmaSettings, UserEndpoint,
+    DEFAULT_RESUBSCRIBE_DELAY, DEFAULT_SUBSCRIPTIONS_PER_SECOND, Dialect, GraphAccount, GraphCloud, GraphNotifications,
+    GraphSettings, PoolAddress, PoolSettings, Settings, Transport, UcmaSettings, UserEndpoint,
 };

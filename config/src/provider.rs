@@ -187,11 +187,11 @@ fn graph(source: &Element<'_>, context: &mut Context<'_>) -> GraphSettings {
             context.complain(id.place(), message, "give every account an `Id` of its own");
             continue;
         }
-        accounts.push(GraphAccount { id: name, tenant_id });
+        accounts.push(GraphAccount { id: name, tenant_id, domains: Vec::new() });
     }
     if source.children_named("Accounts").all(|accounts| accounts.children_named("Account").next().is_none()) {
         let help = "write `<Accounts><Account Id=\"...\" TenantId=\"...\" /></Accounts>` inside it";
         context.missing(source, format!("{} has no `Account`", shown(source.name)), help);
     }
-    GraphSettings { accounts }
+    GraphSettings { accounts, ..GraphSettings::default() }
 }

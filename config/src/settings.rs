@@ -1,13 +1,13 @@
 //! What a Config.xml says, checked and with the defaults filled in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::HttpSettings;
-use presence_core::{AgentUri, MatchRules, SourceRules};
+use presence_core::{AgentUri, GraphRules, MatchRules, SourceRules};
 use serde::{Deserialize, Serialize};
 
 /// `MaxPresenceSubscriptionsPerSecond` when the file does not say it (seed).
@@ -75,7 +75,11 @@ impl Settings {
         SourceRules {
             attendant: self.attendant.clone(),
             pstn: self.pstn,
-            graph: self.graph.is_some(),
+            graph: self.graph.as_ref().map(|graph| GraphRules {
+                users: graph.users.keys().cloned().collect(),
+                patterns: graph.patterns.clone(),
+                domains: graph.accounts.iter().flat_map(|account| account.domains.iter().cloned()).collect(),
+            }),
             ucma: self.ucma.is_some(),
         }
     }
@@ -235,20 +239,140 @@ impl Default for PoolSettings {
     }
 }
 
-/// The Microsoft Graph source. It is read and checked, but not served by this version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The Microsoft Graph source. Everything beside `Accounts` is an addition of ours.
+#[derive(Clone, Debug)]
 pub struct GraphSettings {
     /// `Accounts/Account` in the order of the file.
     pub accounts: Vec<GraphAccount>,
+    /// `Cloud`: which of Microsoft's clouds.
+    pub cloud: GraphCloud,
+    /// `LoginUrl`: another host for tokens than the cloud's, `https://host[:port]`; `http` only on loopback.
+    pub login_url: Option<String>,
+    /// `GraphUrl`: another host for Graph than the cloud's, likewise.
+    pub graph_url: Option<String>,
+    /// `Match`: the patterns of its agents, where there are any.
+    pub patterns: Option<MatchRules>,
+    /// `Users/User`: agents that are mapped to a user's object id (a GUID in lower case).
+    pub users: BTreeMap<AgentUri, String>,
+    /// `SweepInterval`: how long a sweep over all agents takes.
+    pub sweep: Duration,
+    /// `RequestsPerSecond`: how many requests one account makes at most in any second.
+    pub requests_per_second: NonZeroU32,
+    /// `AgentsPerSecond`: how many agents are registered at most in any second.
+    pub agents_per_second: NonZeroU32,
+    /// `Credentials`: the directory of the accounts' credential files.
+    pub credentials: Option<PathBuf>,
+    /// `StateDirectory`: where refresh tokens are kept.
+    pub state_directory: Option<PathBuf>,
+    /// `Proxy`: `http://host:port`; without it the environment's (`HTTPS_PROXY`, `NO_PROXY`).
+    pub proxy: Option<String>,
+    /// `TrustedCertificates`: authorities beside those of the system, PEM.
+    pub trusted_certificates: Option<PathBuf>,
+    /// `Notifications`: change notifications, where they are wanted.
+    pub notifications: Option<GraphNotifications>,
+}
+
+impl GraphSettings {
+    /// `SweepInterval` without one in the file.
+    pub const DEFAULT_SWEEP: Duration = Duration::from_secs(5);
+    /// `Notifications/@SweepInterval` without one in the file.
+    pub const DEFAULT_SLOW_SWEEP: Duration = Duration::from_secs(60);
+    /// `RequestsPerSecond` without one in the file: 60 % of what Microsoft documents (1,500 in 30 s).
+    pub const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(30).expect("30 is not zero");
+    /// `AgentsPerSecond` without one in the file: one full request.
+    pub const DEFAULT_AGENTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(650).expect("650 is not zero");
+}
+
+/// Everything at its default: no account.
+impl Default for GraphSettings {
+    fn default() -> Self {
+        Self {
+            accounts: Vec::new(),
+            cloud: GraphCloud::default(),
+            login_url: None,
+            graph_url: None,
+            patterns: None,
+            users: BTreeMap::new(),
+            sweep: Self::DEFAULT_SWEEP,
+            requests_per_second: Self::DEFAULT_REQUESTS_PER_SECOND,
+            agents_per_second: Self::DEFAULT_AGENTS_PER_SECOND,
+            credentials: None,
+            state_directory: None,
+            proxy: None,
+            trusted_certificates: None,
+            notifications: None,
+        }
+    }
+}
+
+/// One of Microsoft's clouds that have presence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphCloud {
+    /// `global`: the world's, and GCC. The default.
+    #[default]
+    Global,
+    /// `usgov`: GCC High (L4).
+    UsGov,
+    /// `usgovdod`: the Department of Defense (L5).
+    UsGovDod,
+}
+
+impl GraphCloud {
+    /// As it is written in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::UsGov => "usgov",
+            Self::UsGovDod => "usgovdod",
+        }
+    }
+
+    /// The host that gives tokens.
+    #[must_use]
+    pub const fn login_host(self) -> &'static str {
+        match self {
+            Self::Global => "login.microsoftonline.com",
+            Self::UsGov | Self::UsGovDod => "login.microsoftonline.us",
+        }
+    }
+
+    /// The host of Graph.
+    #[must_use]
+    pub const fn graph_host(self) -> &'static str {
+        match self {
+            Self::Global => "graph.microsoft.com",
+            Self::UsGov => "graph.microsoft.us",
+            Self::UsGovDod => "dod-graph.microsoft.us",
+        }
+    }
+
+    /// True where Microsoft notifies of presence.
+    #[must_use]
+    pub const fn has_notifications(self) -> bool {
+        matches!(self, Self::Global)
+    }
+}
+
+/// `Notifications`: where Microsoft reaches us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphNotifications {
+    /// `Url`: `https://` and a name that Microsoft's servers find, with the path `/graph/notifications` unless it has one.
+    pub url: String,
+    /// `SweepInterval`: how long a sweep takes over agents whose notifications work.
+    pub sweep: Duration,
 }
 
 /// One account of the Microsoft Graph source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphAccount {
-    /// `Id`: the name of the account.
+    /// `Id`: the name of the account and of its credential.
     pub id: String,
     /// `TenantId`: a GUID or a domain of the tenant.
     pub tenant_id: String,
+    /// `Domains`, an addition of ours: the domains whose agents are users of this tenant; lower case.
+    pub domains: Vec<String>,
 }
 
 /// A contact centre queue that the standalone process hosts, an addition of ours.

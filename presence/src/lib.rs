@@ -98,7 +98,7 @@ pub use publication::Publication;
 pub use pushed::{MAX_TIME_TO_LIVE, Pushed, PushedInput};
 pub use restart::RestartBudget;
 pub use retry::{RetryPolicy, RetryPolicyError};
-pub use rules::{Considered, MatchRules, PatternError, PatternHint, Selection, SourceRules, Verdict};
+pub use rules::{Considered, GraphRules, MatchRules, PatternError, PatternHint, Selection, SourceRules, Verdict};
 pub use source_effect::SourceEffect;
 pub use subscription::{
     Attempt, Deadline, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,

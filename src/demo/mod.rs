@@ -110,7 +110,7 @@ fn grace(demo: &Demo) -> Duration {
 
 fn setup(demo: &Demo, stage: &Stage) -> anyhow::Result<Setup> {
     let attendant = MatchRules::compile(&[ATTENDANTS]).ok();
-    let rules = SourceRules { attendant, pstn: true, graph: false, ucma: true };
+    let rules = SourceRules { attendant, pstn: true, graph: None, ucma: true };
     let mut setup = Setup::new(rules, stage.endpoints()?);
     setup.subscriptions_per_second = demo.rate;
     setup.retry = RetryPolicy::try_new(Duration::from_secs(2), Duration::from_secs(60))?;

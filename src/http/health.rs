@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn rules() -> SourceRules {
-        SourceRules { attendant: None, pstn: true, graph: false, ucma: true }
+        SourceRules { attendant: None, pstn: true, graph: None, ucma: true }
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub fn application(kamailio: &Kamailio, transport: TransportKind) -> EndpointSet
 
 /// The seed's defaults but for the delays after a failure: half a second, doubling to two; and 100 per second.
 pub fn setup(endpoints: Vec<EndpointSetup>) -> Setup {
-    let rules = SourceRules { attendant: None, pstn: false, graph: false, ucma: true };
+    let rules = SourceRules { attendant: None, pstn: false, graph: None, ucma: true };
     let mut setup = Setup::new(rules, endpoints);
     setup.retry = RetryPolicy::try_new(Duration::from_millis(500), Duration::from_secs(2)).unwrap();
     setup.subscriptions_per_second = 100.try_into().unwrap();

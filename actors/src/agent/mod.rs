@@ -126,6 +126,7 @@ impl Agent {
             sequence,
             subscription: self.life.subscription(),
             watchers: self.watchers.names(),
+            graph: None,
             quarantined_until: None,
         }
     }

@@ -180,6 +180,7 @@ impl Children {
             sequence,
             subscription: None,
             watchers: child.watchers.names(),
+            graph: None,
             quarantined_until: Some(until),
         })
     }

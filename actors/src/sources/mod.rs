@@ -247,7 +247,7 @@ impl<S: Serves> Handler<ObserveSource> for Source<S> {
                 }
             }
             agents.extend(quarantined);
-            SourceView { kind: S::KIND, agents, endpoints: endpoints.await, restarts }
+            SourceView { kind: S::KIND, agents, endpoints: endpoints.await, graph: None, restarts }
         })
     }
 }

@@ -208,7 +208,7 @@ impl Ucc {
 /// The rules of most tests: PSTN, pushes for `@console.test`, UCMA for the rest.
 pub(crate) fn rules() -> SourceRules {
     let attendant = MatchRules::compile(&[r"@console\.test$"]).unwrap();
-    SourceRules { attendant: Some(attendant), pstn: true, graph: false, ucma: true }
+    SourceRules { attendant: Some(attendant), pstn: true, graph: None, ucma: true }
 }
 
 /// An endpoint whose pool is in memory.

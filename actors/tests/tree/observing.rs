@@ -48,6 +48,7 @@ fn in_words(occurrence: &Occurrence) -> String {
             format!("{} failed {failures}: {:?}", uri.user().unwrap(), failure.code)
         }
         Occurrence::Abandoned { uri, .. } => format!("{} abandoned", uri.user().unwrap()),
+        Occurrence::Graph { report, .. } => format!("{report:?}"),
         Occurrence::Revived { uri, .. } => format!("{} revived", uri.user().unwrap()),
     }
 }

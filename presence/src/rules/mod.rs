@@ -7,7 +7,7 @@ mod source_rules;
 #[cfg(test)]
 mod tests;
 
-pub use source_rules::{Considered, Selection, SourceRules, Verdict};
+pub use source_rules::{Considered, GraphRules, Selection, SourceRules, Verdict};
 
 use crate::{AgentUri, MAX_AGENT_URI_BYTES};
 

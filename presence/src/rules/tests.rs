@@ -138,7 +138,7 @@ fn the_seeds_samples_get_a_hint_with_the_anchored_form() {
 #[test]
 fn the_three_examples_of_the_seed_come_out() {
     let attendant = MatchRules::compile(&["workstreampeople.nl", "workstreampeople.com"]).expect("valid");
-    let rules = SourceRules { attendant: Some(attendant), pstn: true, graph: false, ucma: true };
+    let rules = SourceRules { attendant: Some(attendant), pstn: true, graph: None, ucma: true };
     let attendant = rules.select(&uri("sip:example@workstreampeople.com"));
     assert_eq!(attendant.source, Some(SourceKind::Attendant));
     let verdicts: Vec<_> = attendant.considered.into_iter().map(|considered| considered.verdict).collect();
@@ -159,9 +159,43 @@ fn the_three_examples_of_the_seed_come_out() {
 
 #[test]
 fn an_agent_that_no_source_takes_is_told_so() {
-    let rules = SourceRules { graph: true, ..SourceRules::default() };
-    let selection = rules.select(&uri("sip:example@anywhere.now"));
+    let selection = SourceRules::default().select(&uri("sip:example@anywhere.now"));
     assert_eq!(selection.source, None);
-    assert!(matches!(&selection.considered[2].verdict, Verdict::NoMatch { why } if why.contains("not served")));
-    assert_eq!(selection.considered[3].verdict, Verdict::Disabled);
+    assert!(selection.considered.iter().all(|considered| considered.verdict == Verdict::Disabled));
+}
+
+fn with_graph(graph: GraphRules, ucma: bool) -> SourceRules {
+    SourceRules { attendant: None, pstn: true, graph: Some(graph), ucma }
+}
+
+#[test]
+fn without_patterns_and_domains_graph_has_whom_its_tenants_know_and_ucma_the_others() {
+    let rules = with_graph(GraphRules::default(), true);
+    let agent = uri("sip:example@anywhere.now");
+    let selection = rules.select(&agent);
+    assert_eq!((selection.source, selection.otherwise), (Some(SourceKind::MsGraph), Some(SourceKind::Ucma)));
+    assert!(matches!(selection.considered[2].verdict, Verdict::Tentative(_)));
+    assert!(matches!(selection.considered[3].verdict, Verdict::Otherwise(_)));
+    assert_eq!(rules.select_declined(&agent).source, Some(SourceKind::Ucma));
+    let alone = with_graph(GraphRules::default(), false).select(&agent);
+    assert_eq!((alone.source, alone.otherwise), (Some(SourceKind::MsGraph), None));
+    assert_eq!(rules.select(&uri("tel:+31612345678")).source, Some(SourceKind::Pstn));
+}
+
+#[test]
+fn patterns_before_domains_say_which_agents_graph_has_and_a_named_agent_is_always_its() {
+    let named = uri("sip:named@elsewhere.example");
+    let patterns = MatchRules::compile(&["^sip:teams\\."]).ok();
+    let domains = std::iter::once("contoso.com".to_owned()).collect();
+    let users = std::iter::once(named.clone()).collect();
+    let by_domain = with_graph(GraphRules { users, patterns: None, domains }, true);
+    let source = |rules: &SourceRules, text: &str| rules.select(&uri(text)).source;
+    assert_eq!(source(&by_domain, "sip:a@CONTOSO.com"), Some(SourceKind::MsGraph));
+    assert_eq!(source(&by_domain, "sip:a@sub.contoso.com"), Some(SourceKind::Ucma));
+    assert_eq!(source(&by_domain, named.as_str()), Some(SourceKind::MsGraph));
+    let graph = by_domain.graph.clone().map(|graph| GraphRules { patterns, ..graph });
+    let by_pattern = SourceRules { graph, ..by_domain };
+    assert_eq!(source(&by_pattern, "sip:teams.a@contoso.com"), Some(SourceKind::MsGraph));
+    assert_eq!(source(&by_pattern, "sip:a@contoso.com"), Some(SourceKind::Ucma));
+    assert_eq!(source(&by_pattern, named.as_str()), Some(SourceKind::MsGraph));
 }

@@ -33,11 +33,13 @@ impl Subscription {
             }
             SubscriptionInput::Ended { attempt } => self.leftover_gone(attempt),
             SubscriptionInput::RefreshWanted { attempt } if self.is_present(attempt) => self.refresh_wanted(now),
+            SubscriptionInput::Doubted { attempt } if self.is_present(attempt) => self.go_stale(now),
             // Of a dialog that is not the present one: it came too late.
             SubscriptionInput::Accepted { .. }
             | SubscriptionInput::Joined { .. }
             | SubscriptionInput::Notified { .. }
             | SubscriptionInput::RefreshWanted { .. }
+            | SubscriptionInput::Doubted { .. }
             | SubscriptionInput::Failed { .. } => {}
             SubscriptionInput::Revive => self.revive(now),
         }

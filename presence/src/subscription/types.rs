@@ -82,6 +82,12 @@ pub enum SubscriptionInput {
         /// Of this dialog.
         attempt: Attempt,
     },
+    /// The endpoint cannot vouch for the last value at the moment, and goes on trying by itself: the value is stale until the
+    /// next [`SubscriptionInput::Notified`], nothing is counted, and no token is taken.
+    Doubted {
+        /// Of this dialog.
+        attempt: Attempt,
+    },
     /// An operator wants an abandoned or backing-off agent tried again now.
     Revive,
 }

@@ -84,11 +84,12 @@ mod tests {
                 sequence: 1,
                 subscription: None,
                 watchers: vec![format!("ucc_{name}").into(), "all".into()],
+                graph: None,
                 quarantined_until: (name == "d").then_some(now),
             }
         };
         let (first, second) = (SourceKind::Attendant, SourceKind::Ucma);
-        let source = |kind, agents| SourceView { kind, agents, endpoints: Vec::new(), restarts: 0 };
+        let source = |kind, agents| SourceView { kind, agents, endpoints: Vec::new(), graph: None, restarts: 0 };
         let sources = vec![
             source(
                 first,

@@ -56,6 +56,7 @@ impl Case {
             sequence: 3,
             subscription: has_subscription.then(|| self.view.clone()),
             watchers: Vec::new(),
+            graph: None,
             quarantined_until: self.quarantined.then(|| self.now + Duration::from_secs(1_800)),
         };
         let queue = (self.queue, Some(self.now + Duration::from_secs(20)));

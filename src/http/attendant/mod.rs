@@ -256,7 +256,9 @@ fn attendants(rules: &SourceRules, uri: &AgentUri) -> Result<(), String> {
     let why = match verdict {
         Some(Verdict::Matched { .. } | Verdict::Taken(_)) => return Ok(()),
         Some(Verdict::NoMatch { why }) => why,
-        Some(Verdict::Disabled | Verdict::NotReached) | None => "it is not enabled".to_owned(),
+        Some(Verdict::Disabled | Verdict::NotReached | Verdict::Tentative(_) | Verdict::Otherwise(_)) | None => {
+            "it is not enabled".to_owned()
+        }
     };
     let server =
         selection.source.map_or_else(|| "no source serves it".to_owned(), |source| format!("the {source} serves it"));
@@ -310,7 +312,7 @@ mod tests {
     fn a_push_may_only_touch_what_the_patterns_match_and_is_told_why() {
         let uri = |text: &str| AgentUri::parse(text).unwrap();
         let patterns = MatchRules::compile(&["@desk\\.example$"]).unwrap();
-        let rules = SourceRules { attendant: Some(patterns), pstn: true, graph: false, ucma: true };
+        let rules = SourceRules { attendant: Some(patterns), pstn: true, graph: None, ucma: true };
         assert_eq!(attendants(&rules, &uri("sip:a@desk.example")), Ok(()));
         let why = attendants(&rules, &uri("sip:a@elsewhere.example")).unwrap_err();
         assert!(why.contains("its one pattern does not match; the UcmaPresenceSource serves it"), "{why}");

@@ -205,7 +205,12 @@ async fn observe(provider: Provider, observers: Arc<SharedFeed>) {
             Ok(Occurrence::Endpoint { kind, to, up, failure, at, from: _ }) => {
                 Happening::Endpoint(Arc::new(EndpointChange { kind, state: to, up, failure, at }))
             }
-            Ok(Occurrence::Failed { .. } | Occurrence::Abandoned { .. } | Occurrence::Revived { .. }) => continue,
+            Ok(
+                Occurrence::Failed { .. }
+                | Occurrence::Abandoned { .. }
+                | Occurrence::Revived { .. }
+                | Occurrence::Graph { .. },
+            ) => continue,
             Err(RecvError::Lagged(missed)) => Happening::Lagged(Some(missed)),
             Err(RecvError::Closed) => return,
         };

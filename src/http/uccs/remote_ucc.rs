@@ -243,7 +243,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_queue_whose_actor_panics_ends_its_streams_and_is_registered_anew_by_the_next_request() {
-        let rules = SourceRules { attendant: None, pstn: true, graph: false, ucma: false };
+        let rules = SourceRules { attendant: None, pstn: true, graph: None, ucma: false };
         let provider = Provider::start(Setup::new(rules, Vec::new()));
         let uccs = RemoteUccs::start(provider.clone(), &HttpSettings::default(), &Settings::default());
         let stream = uccs.open("sales").await.expect("a stream");
@@ -263,7 +263,7 @@ mod tests {
 
     #[actix_web::test]
     async fn all_queues_together_want_no_more_than_a_bounded_number_and_what_is_let_go_makes_room() {
-        let rules = SourceRules { attendant: None, pstn: true, graph: false, ucma: false };
+        let rules = SourceRules { attendant: None, pstn: true, graph: None, ucma: false };
         let provider = Provider::start(Setup::new(rules, Vec::new()));
         let uccs = RemoteUccs::start_for(provider, &HttpSettings::default(), &Settings::default(), 5);
         let agents = |numbers: std::ops::Range<usize>| -> Vec<AgentUri> {

@@ -205,3 +205,14 @@ fn what_a_notify_says_of_the_end_is_no_news_for_a_member() {
     rig.feed(10, SubscriptionInput::Notified { attempt: Attempt(1), status: None, expires });
     assert_eq!(rig.due(), None);
 }
+
+#[test]
+fn a_member_that_is_doubted_is_stale_until_it_is_heard_of_and_stays_a_member() {
+    let mut rig = member(&[A]);
+    let doubted = |rig: &mut Rig, attempt| rig.feed(5, SubscriptionInput::Doubted { attempt: Attempt(attempt) });
+    assert_eq!(doubted(&mut rig, 2), [], "another attempt's");
+    assert_eq!(doubted(&mut rig, 1), [Publish(15_500, Freshness::Stale)]);
+    assert_eq!(doubted(&mut rig, 1), [], "it is stale already");
+    assert_eq!((rig.state(), rig.machine.view().failures), (SubscriptionState::Active, 0));
+    assert_eq!(rig.notified(6, 1, 15_500), [Publish(15_500, Freshness::Fresh)]);
+}
