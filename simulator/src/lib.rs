@@ -34,6 +34,7 @@ mod document;
 mod faults;
 mod front_end;
 mod front_end_serve;
+mod graph_service;
 mod serve;
 mod server;
 mod settings;
@@ -51,6 +52,10 @@ pub use front_end::{
 pub use front_end_serve::{
     Exchange, FrontEndEvent, FrontEndHandle, FrontEndServer, FrontEndServerSettings, FrontEndStartError, FrontEndTls,
     Pem,
+};
+pub use graph_service::{
+    GraphCounters, GraphService, GraphServiceSettings, PostAnswer, RetryAfterForm, ServiceAccount, ServiceAnswer,
+    ServiceCredential, ServiceEffect, ServiceHost, ServiceReply, ServiceRequest, ServiceTenant, ServiceUser, Strangers,
 };
 pub use serve::{Blast, Simulator, SimulatorHandle};
 pub use server::{ConnectionId, Deadline, Effect, PresenceServer, Termination, Wire};
