@@ -23,6 +23,7 @@ mod agent;
 mod clock;
 mod entropy;
 mod graph_client;
+mod graph_door;
 mod graph_setup;
 mod local_endpoint;
 mod messages;
@@ -42,6 +43,7 @@ mod watchers;
 
 pub use clock::{now, time_of_day};
 pub use graph_client::{GraphClientError, graph_client};
+pub use graph_door::{DoorCounters, DoorFull, GraphDoor, GraphDoorway};
 pub use graph_setup::{Exchange, Exchanged, GraphNetwork, GraphSetup, SecretStore};
 pub use messages::{PresenceEvent, Push, PushRefused, Revive};
 pub use meters::{HistogramReading, MeterReadings, Meters};

@@ -1,0 +1,1 @@
+//! Subscriptions to change notifications: what we ask, and what is answered.
