@@ -16,10 +16,14 @@
 //! Every machine has the shape of `presence-core`'s: feed it, drain its effects, arm one timer.
 
 mod credential;
+mod dice;
+mod directory;
 mod exchange;
 mod graph;
 mod object_id;
+mod retry_after;
 mod settings;
+mod status;
 mod view;
 pub mod wire;
 
@@ -28,4 +32,5 @@ pub use exchange::{Answer, Body, ExchangeId, Host, Method, Request, Trouble};
 pub use graph::{Graph, GraphEffect, GraphInput, Report};
 pub use object_id::{ObjectId, ObjectIdError};
 pub use settings::{AccountKind, AccountSettings, GraphSettings, NotificationSettings, Secret, TenantSettings};
+pub use status::{Reading, read_status};
 pub use view::{AccountState, AccountView, GraphAgentView, GraphCounters, GraphView, PushState, PushView, TenantView};
