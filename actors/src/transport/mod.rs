@@ -44,6 +44,7 @@ use admission::{Admission, Rarely};
 use connection::FlowWriter;
 pub use discovery::{DiscoveryError, Resolver, ServiceRecord};
 pub use memory::{MemoryNetwork, MemoryPool};
+pub(crate) use stream::plain;
 pub use settings::{ConnectionLimits, Server, TransportSettings};
 pub use tls::{TlsError, TlsFiles, TlsIdentity};
 pub use traffic::Traffic;

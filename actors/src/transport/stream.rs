@@ -236,7 +236,7 @@ fn accepted_names(shared: &Shared) -> Vec<String> {
 }
 
 /// An error of the network in the words of an operator: without the number that the operating system gives it.
-pub(super) fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".to_owned(),
         io::ErrorKind::ConnectionReset => "the peer reset the connection".to_owned(),
