@@ -1,4 +1,4 @@
-//! `AttendantServiceSource`: the patterns of its agents.
+//! `Match` of `AttendantServiceSource` and `MsGraphPresenceSource`: the patterns of their agents.
 
 use presence_core::MatchRules;
 
@@ -10,10 +10,17 @@ const EXAMPLE: &str = r#"pattern="@example\.com$""#;
 
 /// The compiled patterns, or `None` when one of them cannot be used (after a complaint about each).
 pub(crate) fn read(source: &Element<'_>, enabled: bool, context: &mut Context<'_>) -> Option<MatchRules> {
+    if enabled && source.children_named("Match").next().is_none() {
+        let help = format!("write `<Match {EXAMPLE} />` inside it, or disable it with `enabled=\"false\"`");
+        context.missing(source, format!("{} is enabled, but has no `Match`", shown(source.name)), help);
+    }
+    patterns(source, enabled, context)
+}
+
+/// The same for a source that needs no pattern.
+pub(crate) fn patterns(source: &Element<'_>, enabled: bool, context: &mut Context<'_>) -> Option<MatchRules> {
     let mut places: Vec<&Attribute<'_>> = Vec::new();
-    let mut elements = 0;
     for element in source.children_named("Match") {
-        elements += 1;
         match attribute(element, "pattern") {
             None => {
                 context.missing(
@@ -28,10 +35,6 @@ pub(crate) fn read(source: &Element<'_>, enabled: bool, context: &mut Context<'_
             }
             Some(pattern) => places.push(pattern),
         }
-    }
-    if elements == 0 && enabled {
-        let help = format!("write `<Match {EXAMPLE} />` inside it, or disable it with `enabled=\"false\"`");
-        context.missing(source, format!("{} is enabled, but has no `Match`", shown(source.name)), help);
     }
     blanks(&places, context);
     let patterns: Vec<&str> = places.iter().map(|place| &*place.value).collect();

@@ -12,6 +12,7 @@ use crate::settings::{Settings, Transport};
 pub struct FileLookup {
     folder: PathBuf,
     credentials: Option<PathBuf>,
+    state: Option<PathBuf>,
 }
 
 impl FileLookup {
@@ -19,15 +20,23 @@ impl FileLookup {
     /// credential directory, and if it is not there it means a file in `folder`.
     #[must_use]
     pub const fn new(folder: PathBuf, credentials: Option<PathBuf>) -> Self {
-        Self { folder, credentials }
+        Self { folder, credentials, state: None }
     }
 
-    /// For names in the file `config`: its own folder, and the directory that the environment variable
-    /// `CREDENTIALS_DIRECTORY` names (systemd's `LoadCredential=`).
+    /// With the directory that the service manager keeps for what the service itself writes (systemd's `StateDirectory=`).
+    #[must_use]
+    pub fn with_state(self, state: Option<PathBuf>) -> Self {
+        Self { state, ..self }
+    }
+
+    /// For names in the file `config`: its own folder, and the directories that the environment variables
+    /// `CREDENTIALS_DIRECTORY` (systemd's `LoadCredential=`) and `STATE_DIRECTORY` (the first of them) name.
     #[must_use]
     pub fn beside(config: &Path) -> Self {
         let folder = config.parent().map(Path::to_owned).unwrap_or_default();
-        Self::new(folder, env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+        let state = env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty());
+        let state = state.as_ref().and_then(|value| env::split_paths(value).next());
+        Self::new(folder, env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)).with_state(state)
     }
 
     /// The path of a named file.
@@ -49,8 +58,16 @@ impl Settings {
         });
         let http =
             self.http.iter_mut().flat_map(|http| [&mut http.tokens, &mut http.certificate, &mut http.private_key]);
-        for name in pool.chain(http).flatten() {
+        let graph = self.graph.iter_mut().map(|graph| &mut graph.trusted_certificates);
+        for name in pool.chain(http).chain(graph).flatten() {
             *name = lookup.resolve(name);
+        }
+        if let Some(graph) = &mut self.graph {
+            let beside = |name: &Option<PathBuf>| name.as_ref().map(|name| lookup.folder.join(name));
+            graph.credentials = beside(&graph.credentials).or_else(|| Some(lookup.folder.clone()));
+            graph.state_directory = beside(&graph.state_directory)
+                .or_else(|| lookup.state.clone())
+                .or_else(|| Some(lookup.folder.join("state")));
         }
     }
 
@@ -101,7 +118,10 @@ impl Settings {
         let http = self.http.iter().flat_map(|http| {
             [(TOKENS, &http.tokens), ("Http/@Certificate", &http.certificate), ("Http/@PrivateKey", &http.private_key)]
         });
+        let graph =
+            self.graph.iter().map(|graph| ("MsGraphPresenceSource/@TrustedCertificates", &graph.trusted_certificates));
         pool.chain(http)
+            .chain(graph)
             .filter_map(|(name, path)| {
                 let path = path.as_ref()?;
                 let why = unreadable(path).err()?;

@@ -36,6 +36,7 @@ mod diagnostic;
 mod document;
 mod fields;
 mod files;
+mod graph;
 mod http;
 mod load;
 mod names;
@@ -48,6 +49,7 @@ mod settings;
 mod shape;
 mod tag;
 mod ucma;
+mod url;
 mod values;
 
 pub use decode::MAX_FILE_BYTES;

@@ -6,9 +6,9 @@ use crate::diagnostic::{Severity, shown};
 use crate::document::{Document, Element};
 use crate::fields::{Context, given};
 use crate::http::{self, HttpSettings};
-use crate::settings::{GraphAccount, GraphSettings, Settings};
-use crate::shape::{HTTP, KINDS, PROVIDER, QUEUES, ROOT, nearest};
-use crate::{attendant, queues, ucma, values};
+use crate::settings::Settings;
+use crate::shape::{GRAPH, HTTP, KINDS, PROVIDER, QUEUES, ROOT, nearest};
+use crate::{attendant, graph, queues, ucma, values};
 
 /// Everything that the file says; complaints go to the context's findings.
 pub(crate) fn read(document: &Document<'_>, context: &mut Context<'_>) -> Settings {
@@ -28,6 +28,7 @@ pub(crate) fn read(document: &Document<'_>, context: &mut Context<'_>) -> Settin
         numbers(provider, context, &mut settings);
         sources(provider, context, &mut settings);
         settings.http = http_api(provider, context);
+        graph::notified_over_http(provider, &settings, context);
     } else {
         no_provider(root, context);
     }
@@ -135,12 +136,10 @@ fn sources(provider: &Element<'_>, context: &mut Context<'_>, settings: &mut Set
         let read = within(context, enabled, |context| attendant::read(element, enabled, context));
         settings.attendant = read.filter(|_| enabled);
     }
-    if let Some((element, enabled)) = source(provider, "MsGraphPresenceSource", context) {
-        let read = within(context, enabled, |context| graph(element, context));
+    if let Some((element, enabled)) = source(provider, GRAPH, context) {
+        let read = within(context, enabled, |context| graph::read(element, enabled, context));
         if enabled {
-            let message = "this version reads the Graph source, but does not serve it";
-            let help = "agents whose presence it should watch fall to `UcmaPresenceSource`";
-            context.findings.warning(element.name_span.clone(), message, help);
+            graph::beside_ucma(element, &read, settings.ucma.is_some(), context);
             settings.graph = Some(read);
         }
     }
@@ -171,27 +170,4 @@ fn within<T>(context: &mut Context<'_>, enabled: bool, read: impl FnOnce(&mut Co
     let value = read(context);
     context.severity = Severity::Error;
     value
-}
-
-fn graph(source: &Element<'_>, context: &mut Context<'_>) -> GraphSettings {
-    let mut accounts: Vec<GraphAccount> = Vec::new();
-    for account in source.children_named("Accounts").flat_map(|accounts| accounts.children_named("Account")) {
-        let id = context.required(account, "Id", "my-presence-account1");
-        let tenant = context
-            .required(account, "TenantId", "4119dd4d-e455-4535-9d45-b3535f584cad")
-            .and_then(|_| context.value(account, "TenantId", values::tenant));
-        let (Some(id), Some(tenant_id)) = (id, tenant) else { continue };
-        let name = id.value.trim().to_owned();
-        if accounts.iter().any(|other| other.id.eq_ignore_ascii_case(&name)) {
-            let message = format!("a second account {}", shown(&name));
-            context.complain(id.place(), message, "give every account an `Id` of its own");
-            continue;
-        }
-        accounts.push(GraphAccount { id: name, tenant_id, domains: Vec::new() });
-    }
-    if source.children_named("Accounts").all(|accounts| accounts.children_named("Account").next().is_none()) {
-        let help = "write `<Accounts><Account Id=\"...\" TenantId=\"...\" /></Accounts>` inside it";
-        context.missing(source, format!("{} has no `Account`", shown(source.name)), help);
-    }
-    GraphSettings { accounts, ..GraphSettings::default() }
 }

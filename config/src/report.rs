@@ -1,5 +1,6 @@
 //! The effective settings as rows, for `presence-provider check`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -57,16 +58,7 @@ impl Settings {
             }
         }
         rows.add("PstnPresenceSource", enabled(self.pstn));
-        match &self.graph {
-            None => rows.add("MsGraphPresenceSource", enabled(false)),
-            Some(graph) => {
-                let accounts = graph.accounts.len();
-                rows.add(
-                    "MsGraphPresenceSource",
-                    format!("enabled, {}; not served by this version", number(accounts, "account")),
-                );
-            }
-        }
+        self.report_graph(&mut rows);
         self.report_ucma(&mut rows);
         self.report_http(&mut rows);
         let agents = self.agents().len();
@@ -76,6 +68,56 @@ impl Settings {
             rows.add(&format!("UnifiedContactCenter {}", center.name), number(center.agents.len(), "agent"));
         }
         rows.rows
+    }
+
+    fn report_graph(&self, rows: &mut Rows<'_>) {
+        let Some(graph) = &self.graph else {
+            rows.add("MsGraphPresenceSource", enabled(false));
+            return;
+        };
+        rows.add("MsGraphPresenceSource", format!("enabled, {}", number(graph.accounts.len(), "account")));
+        for account in &graph.accounts {
+            let domains = match account.domains.as_slice() {
+                [] => String::new(),
+                domains => format!(", for {}", domains.join(", ")),
+            };
+            rows.add(&format!("Account {}", account.id), format!("tenant {}{domains}", account.tenant_id));
+        }
+        for pattern in graph.patterns.iter().flat_map(|rules| rules.patterns()) {
+            rows.add("MsGraphPresenceSource/Match/@pattern", pattern.as_str());
+        }
+        if !graph.users.is_empty() {
+            rows.add("Users", number(graph.users.len(), "mapped agent"));
+        }
+        rows.add("MsGraphPresenceSource/@Cloud", graph.cloud.as_str());
+        for (name, url) in [("LoginUrl", &graph.login_url), ("GraphUrl", &graph.graph_url)] {
+            if let Some(url) = url {
+                rows.add(&format!("MsGraphPresenceSource/@{name}"), url.as_str());
+            }
+        }
+        rows.add("MsGraphPresenceSource/@SweepInterval", seconds(graph.sweep));
+        let requests = graph.requests_per_second;
+        rows.add("MsGraphPresenceSource/@RequestsPerSecond", format!("{requests} per second of each account"));
+        rows.add("MsGraphPresenceSource/@AgentsPerSecond", format!("{} per second", graph.agents_per_second));
+        let directory = |name: &Option<PathBuf>, otherwise: &str| {
+            name.as_ref().map_or_else(|| otherwise.to_owned(), |name| name.display().to_string())
+        };
+        let beside = directory(&graph.credentials, "the folder of this file");
+        rows.add("MsGraphPresenceSource/@Credentials", beside);
+        let state = directory(&graph.state_directory, "state in the folder of this file");
+        rows.add("MsGraphPresenceSource/@StateDirectory", state);
+        let environment = "that of the environment, if it names one";
+        rows.add("MsGraphPresenceSource/@Proxy", graph.proxy.as_deref().unwrap_or(environment));
+        if let Some(file) = &graph.trusted_certificates {
+            rows.add("MsGraphPresenceSource/@TrustedCertificates", file.display().to_string());
+        }
+        match &graph.notifications {
+            None => rows.add("Notifications", "none: presence is polled"),
+            Some(notifications) => {
+                rows.add("Notifications/@Url", &notifications.url);
+                rows.add("Notifications/@SweepInterval", seconds(notifications.sweep));
+            }
+        }
     }
 
     fn report_ucma(&self, rows: &mut Rows<'_>) {

@@ -71,8 +71,21 @@ fn find(text: &str) -> Vec<Range<usize>> {
             found.push(span);
         }
     }
+    found.extend(passwords_of_addresses(text));
     found.sort_by_key(|span| span.start);
     found
+}
+
+/// What stands behind the user in addresses such as `https://user:password@host`.
+fn passwords_of_addresses(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    text.match_indices("://").filter_map(|(at, scheme)| {
+        let start = at + scheme.len();
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '<' | '>');
+        let authority = &text[start..start + text[start..].find(ends).unwrap_or(text.len() - start)];
+        let user = &authority[..authority.rfind('@')?];
+        let password = user.find(':')? + 1;
+        Some(start + password..start + user.len())
+    })
 }
 
 /// The inside of the quotes that open at `start`; without a closing one as much as may belong to it.
@@ -127,6 +140,7 @@ mod tests {
                 r#"<SettingsPassword encrypted="a>b">xyz</SettingsPassword>"#,
                 r#"<SettingsPassword encrypted="a>b">***</SettingsPassword>"#,
             ),
+            (r#"<A Proxy="http://me:hun:t@er2@proxy:3128"/>"#, r#"<A Proxy="http://me:*********@proxy:3128"/>"#),
             (r#"<A Key="-----BEGIN X-----abc"/>"#, r#"<A Key="-----BEGIN *********"/>"#),
         ] {
             assert_eq!(mask(text), expected);

@@ -260,9 +260,11 @@ pub struct GraphSettings {
     pub requests_per_second: NonZeroU32,
     /// `AgentsPerSecond`: how many agents are registered at most in any second.
     pub agents_per_second: NonZeroU32,
-    /// `Credentials`: the directory of the accounts' credential files.
+    /// `Credentials`: the directory of the accounts' credential files. [`load`](crate::load) has filled in the folder of
+    /// Config.xml where the file does not say it.
     pub credentials: Option<PathBuf>,
-    /// `StateDirectory`: where refresh tokens are kept.
+    /// `StateDirectory`: where refresh tokens are kept. [`load`](crate::load) has filled in that of the service manager, or
+    /// `state` in the folder of Config.xml, where the file does not say it.
     pub state_directory: Option<PathBuf>,
     /// `Proxy`: `http://host:port`; without it the environment's (`HTTPS_PROXY`, `NO_PROXY`).
     pub proxy: Option<String>,

@@ -21,6 +21,8 @@ const fn kind(name: &'static str, parent: &'static str, attributes: &'static [&'
 pub(crate) const ROOT: &str = "config";
 /// The element of the presence provider.
 pub(crate) const PROVIDER: &str = "PresenceProvider";
+/// The element of the Microsoft Graph source.
+pub(crate) const GRAPH: &str = "MsGraphPresenceSource";
 /// The element of the HTTP API.
 pub(crate) const HTTP: &str = "Http";
 /// The element of the queues.
@@ -33,7 +35,7 @@ const ALIASES: [(&str, &str); 2] = [
 ];
 
 /// Every element that we know; the root itself has no entry.
-pub(crate) const KINDS: [Kind; 15] = [
+pub(crate) const KINDS: [Kind; 19] = [
     kind(
         PROVIDER,
         ROOT,
@@ -69,9 +71,30 @@ pub(crate) const KINDS: [Kind; 15] = [
     kind("PstnPresenceSource", PROVIDER, &["enabled"], true),
     kind("AttendantServiceSource", PROVIDER, &["enabled"], true),
     kind("Match", "AttendantServiceSource", &["pattern"], false),
-    kind("MsGraphPresenceSource", PROVIDER, &["enabled"], true),
-    kind("Accounts", "MsGraphPresenceSource", &[], true),
-    kind("Account", "Accounts", &["Id", "TenantId"], false),
+    kind(
+        GRAPH,
+        PROVIDER,
+        &[
+            "enabled",
+            "Cloud",
+            "LoginUrl",
+            "GraphUrl",
+            "SweepInterval",
+            "RequestsPerSecond",
+            "AgentsPerSecond",
+            "Credentials",
+            "StateDirectory",
+            "Proxy",
+            "TrustedCertificates",
+        ],
+        true,
+    ),
+    kind("Accounts", GRAPH, &[], true),
+    kind("Account", "Accounts", &["Id", "TenantId", "Domains"], false),
+    kind("Match", GRAPH, &["pattern"], false),
+    kind("Users", GRAPH, &[], true),
+    kind("User", "Users", &["Uri", "ObjectId"], false),
+    kind("Notifications", GRAPH, &["enabled", "Url", "SweepInterval"], true),
     kind(
         HTTP,
         PROVIDER,
@@ -100,7 +123,17 @@ pub(crate) fn canonical(name: &str) -> &str {
 }
 
 fn known(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name.eq_ignore_ascii_case(name))
+    kinds(name).next()
+}
+
+/// Every place of an element: `Match` has two.
+fn kinds(name: &str) -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().filter(move |kind| kind.name.eq_ignore_ascii_case(name))
+}
+
+/// Names that the Core's own elements may have for something else.
+fn is_common(kind: &Kind) -> bool {
+    kind.parent == GRAPH || ["Account", "User"].contains(&kind.name)
 }
 
 /// The known name that `name` was probably meant to be.
@@ -130,9 +163,9 @@ pub(crate) fn check(root: &Element<'_>, findings: &mut Findings) {
     for child in &root.children {
         if child.is(PROVIDER) {
             repeated(&mut provider, child, findings);
-            element(child, Neighbours::Ours, findings);
+            element(child, known(PROVIDER), Neighbours::Ours, findings);
         } else if child.is(QUEUES) {
-            element(child, Neighbours::Shared, findings);
+            element(child, known(QUEUES), Neighbours::Shared, findings);
         } else if let Some(kind) = known(child.name).filter(|kind| kind.parent == PROVIDER) {
             misplaced(child, kind, ROOT, findings);
         }
@@ -140,8 +173,8 @@ pub(crate) fn check(root: &Element<'_>, findings: &mut Findings) {
 }
 
 /// One element of ours and everything inside it.
-fn element(element: &Element<'_>, neighbours: Neighbours, findings: &mut Findings) {
-    let Some(kind) = known(element.name) else { return };
+fn element(element: &Element<'_>, kind: Option<&Kind>, neighbours: Neighbours, findings: &mut Findings) {
+    let Some(kind) = kind else { return };
     attributes(element, kind, neighbours, findings);
     if let Some(text) = &element.text
         && neighbours == Neighbours::Ours
@@ -156,8 +189,10 @@ fn element(element: &Element<'_>, neighbours: Neighbours, findings: &mut Finding
             if here[at].once {
                 repeated(&mut first[at], child, findings);
             }
-            self::element(child, neighbours, findings);
-        } else if let Some(other) = known(child.name) {
+            self::element(child, Some(here[at]), neighbours, findings);
+        } else if let Some(other) =
+            known(child.name).filter(|other| neighbours == Neighbours::Ours || !is_common(other))
+        {
             misplaced(child, other, kind.name, findings);
         } else {
             unknown_element(child, kind.name, here.iter().map(|kind| kind.name), neighbours, findings);
@@ -179,7 +214,8 @@ fn repeated<'e, 'a>(first: &mut Option<&'e Element<'a>>, element: &'e Element<'a
 fn misplaced(child: &Element<'_>, kind: &Kind, parent: &str, findings: &mut Findings) {
     let message = format!("{} does not belong directly into {}", shown(child.name), shown(parent));
     let beside = if kind.name == QUEUES { ", beside `<PresenceProvider>`" } else { "" };
-    let help = format!("move it into {}{beside}", shown(&format!("<{}>", kind.parent)));
+    let places: Vec<String> = kinds(kind.name).map(|kind| shown(&format!("<{}>", kind.parent))).collect();
+    let help = format!("move it into {}{beside}", places.join(" or "));
     findings.error(child.name_span.clone(), message, help);
 }
 
@@ -252,6 +288,7 @@ fn advice<'n>(near: Option<&str>, names: impl Iterator<Item = &'n str>, what: &s
 fn secret(span: std::ops::Range<usize>, name: &str, findings: &mut Findings) {
     let message = format!("{} is a secret, and secrets do not belong into this file", shown(name));
     let help = "put it into a file of its own that only the service may read (the password of a pool: `PasswordFile` \
-                of `Pool` names it), and change it, because it has been readable here";
+                of `Pool` names it; the secret of an account: the credential file of that account), and change it, because \
+                it has been readable here";
     findings.error(span, message, help);
 }

@@ -95,6 +95,19 @@ pub(crate) fn duration_up_to(text: &str, longest: Duration) -> Result<Duration, 
     }
 }
 
+/// The same within bounds.
+pub(crate) fn duration_within(text: &str, bounds: RangeInclusive<Duration>, example: &str) -> Result<Duration, Wrong> {
+    let (shortest, longest) = (humantime::format_duration(*bounds.start()), humantime::format_duration(*bounds.end()));
+    let help = format!(
+        "write seconds, such as `{example}`, or a number with a unit, such as `{example}s`; {shortest} to {longest}"
+    );
+    match duration(text, &help)? {
+        parsed if parsed < *bounds.start() => wrong(format!("{} is too short", shown(text)), help),
+        parsed if parsed > *bounds.end() => wrong(format!("{} is too long", shown(text)), help),
+        parsed => Ok(parsed),
+    }
+}
+
 /// One word of an enumeration, through serde; upper and lower case make no difference.
 pub(crate) fn word<T: for<'de> Deserialize<'de>>(text: &str, words: &[&str]) -> Result<T, Wrong> {
     let lower = text.to_ascii_lowercase();
@@ -211,14 +224,28 @@ pub(crate) fn listen(text: &str, example: SocketAddr) -> Result<SocketAddr, Wron
     )
 }
 
+fn is_guid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// A GUID, in lower case.
+pub(crate) fn object_id(text: &str) -> Result<String, Wrong> {
+    if is_guid(text) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    wrong(
+        format!("{} is no GUID", shown(text)),
+        "write the Object ID of the user, such as `2d5a6e1f-4d3b-4f4e-9c1a-0b8a3f6f1c11`; the Entra admin center shows it",
+    )
+}
+
 /// A GUID, or a domain name of the tenant.
 pub(crate) fn tenant(text: &str) -> Result<String, Wrong> {
     let help =
         "write the Directory (tenant) ID, such as `4119dd4d-e455-4535-9d45-b3535f584cad`, or a domain of the tenant";
-    let groups: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    let guid = lengths == [8, 4, 4, 4, 12] && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()));
-    if guid || (text.contains('.') && host_name(text).is_ok()) {
+    if is_guid(text) || (text.contains('.') && host_name(text).is_ok()) {
         return Ok(text.to_ascii_lowercase());
     }
     wrong(format!("{} is neither a GUID nor a domain name", shown(text)), help)

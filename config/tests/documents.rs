@@ -53,7 +53,7 @@ fn the_sample_of_the_seed_is_accepted_as_it_is_printed() {
     let graph = settings.graph.as_ref().unwrap();
     assert_eq!(graph.accounts[0].id, "my-presence-account1");
     assert_eq!(graph.accounts[0].tenant_id, "4119dd4d-e455-4535-9d45-b3535f584cad");
-    warned(&loaded, &["Graph", "the file ends without `</config>`"]);
+    warned(&loaded, &["which agents are users of Teams", "the file ends without `</config>`"]);
     let end = loaded.warnings.last().unwrap();
     assert_eq!((end.line, end.column, end.severity), (19, 19, Severity::Warning));
 }
@@ -199,6 +199,7 @@ fn the_effective_settings_are_reported_with_their_units() {
     };
     insta::assert_snapshot!("report_seed", rows("seed.xml"));
     insta::assert_snapshot!("report_pool", rows("good/pool.xml"));
+    insta::assert_snapshot!("report_graph", rows("good/graph.xml"));
 }
 
 #[test]
@@ -255,6 +256,11 @@ fn a_secret_is_refused_and_never_printed() {
     assert_eq!(secrets, 2);
     let everything = format!("{}\n{found:?}\n{}", rendered(&found), LoadError::Invalid(found.clone()));
     for part in ["correct", "horse", "battery", "staple", "MIIE"] {
+        assert!(!everything.contains(part), "{part} is printed");
+    }
+    let found = parse_bytes(&read("broken/graph.xml"), "graph.xml").expect_err("refused");
+    let everything = format!("{}\n{found:?}", rendered(&found));
+    for part in ["correct", "horse", "hunter2"] {
         assert!(!everything.contains(part), "{part} is printed");
     }
 }
