@@ -38,6 +38,7 @@ macro_rules! read_over {
 }
 
 /// A text; none where something else stands, or when it is longer than 4,096 bytes.
+#[derive(Default)]
 pub(super) struct Text(pub(super) Option<String>);
 
 impl<'de> Deserialize<'de> for Text {
