@@ -15,6 +15,7 @@
 //!
 //! Every machine has the shape of `presence-core`'s: feed it, drain its effects, arm one timer.
 
+mod assertion;
 mod credential;
 mod dice;
 mod directory;
@@ -29,6 +30,7 @@ mod status;
 mod view;
 pub mod wire;
 
+pub use assertion::sign_assertion;
 pub use credential::{Credential, CredentialEffect, CredentialFailure, CredentialState};
 pub use exchange::{Answer, Body, ExchangeId, Host, Method, Request, Trouble};
 pub use graph::{Graph, GraphEffect, GraphInput, Report};
