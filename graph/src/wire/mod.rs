@@ -2,6 +2,7 @@
 
 mod escape;
 mod failure;
+mod guid;
 mod lenient;
 mod notices;
 mod presence;
