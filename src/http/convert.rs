@@ -1,5 +1,7 @@
 //! From the values of the actors to what goes over the API.
 
+mod graph;
+
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -156,6 +158,14 @@ impl From<SubscriptionState> for model::AgentState {
     }
 }
 
+/// The endpoint of UcmaPresenceSource that serves an agent or is being tried. To the machines Microsoft Graph is an
+/// endpoint too; to people it is none.
+#[must_use]
+pub fn endpoint_of(view: &AgentView) -> Option<EndpointKind> {
+    let subscription = view.subscription.as_ref().filter(|_| view.presence.source != SourceKind::MsGraph);
+    subscription.and_then(|subscription| subscription.via)
+}
+
 impl From<&SubscriptionView> for model::SubscriptionDetail {
     fn from(view: &SubscriptionView) -> Self {
         Self {
@@ -178,7 +188,8 @@ impl From<&AgentView> for model::Agent {
             presence: view.presence.as_ref().into(),
             sequence: view.sequence,
             state: state_of(view),
-            endpoint: subscription.and_then(|subscription| subscription.via).map(Into::into),
+            endpoint: endpoint_of(view).map(Into::into),
+            account: view.graph.as_ref().and_then(|graph| graph.account.as_deref()).map(str::to_owned),
             uccs: view.watchers.iter().map(|name| name.as_ref().to_owned()).collect(),
             failures: subscription.map_or(0, |subscription| subscription.failures),
             next_retry: subscription.and_then(|subscription| subscription.next_retry).map(moment),

@@ -12,7 +12,7 @@ use super::asked;
 use super::glance::failure_text;
 use super::screen::{Screen, Tone, age, presence_tone, presence_word, span, wire_name, wrapped};
 use crate::answer::{Answer, json};
-use crate::http::model::{AgentDetail, ChangeRecord, Presence, SubscriptionDetail};
+use crate::http::model::{AgentDetail, ChangeRecord, GraphAgent, Presence, SubscriptionDetail};
 
 /// Where the second column begins.
 const INDENT: usize = 16;
@@ -44,6 +44,9 @@ fn text(detail: &AgentDetail, screen: &Screen, now: Timestamp) -> String {
     page.line("State", &format!("{state}{via}"));
     if let Some(subscription) = &detail.subscription {
         page.subscription(subscription, now);
+    }
+    if let Some(graph) = &detail.graph {
+        page.graph(graph, now);
     }
     let can = detail.capabilities;
     let can = [("audio", can.audio), ("video", can.video), ("text", can.text)];
@@ -139,6 +142,23 @@ impl Page<'_> {
         }
     }
 
+    /// What Microsoft Graph knows of it.
+    fn graph(&mut self, graph: &GraphAgent, now: Timestamp) {
+        let known = |text: &Option<String>| {
+            text.as_deref().map_or_else(|| "not known yet".into(), |text| Safe(text).to_string())
+        };
+        self.line("Tenant", &known(&graph.tenant));
+        self.line("Object id", &known(&graph.object_id));
+        let notified = if graph.notified { ", which is notified of its changes" } else { "" };
+        self.line(
+            "Account",
+            &graph.account.as_deref().map_or_else(|| "none yet".into(), |name| format!("{}{notified}", Safe(name))),
+        );
+        if let Some(at) = &graph.heard_at {
+            self.line("Last answer", &format!("{} ({} ago)", self.screen.clock(at, now), age(at, now)));
+        }
+    }
+
     fn change(&mut self, change: &ChangeRecord, now: Timestamp) {
         let (screen, presence) = (self.screen, &change.presence);
         let previous = change.previous.as_ref().map_or_else(|| "-".to_owned(), presence_word);
@@ -158,5 +178,11 @@ mod tests {
     fn an_agent_is_told_with_its_whole_why() {
         let now = samples::TAKEN.parse().expect("a moment");
         insta::assert_snapshot!(text(&samples::detail(), &samples::terminal(80), now));
+    }
+
+    #[test]
+    fn a_teams_agent_is_told_with_its_tenant_and_its_account() {
+        let now = samples::TAKEN.parse().expect("a moment");
+        insta::assert_snapshot!(text(&samples::teams_detail(), &samples::terminal(80), now));
     }
 }

@@ -120,9 +120,15 @@ fn row(agent: &Agent, now: Timestamp) -> Vec<Cell> {
         Cell::toned(wire_name(&agent.state).replace('_', " "), state_tone(agent.state)),
         Cell::new(retry),
         Cell::new(source_word(presence.source)),
-        Cell::new(agent.endpoint.map(|endpoint| wire_name(&endpoint)).unwrap_or_default()),
+        Cell::new(via(agent)),
         Cell::new(agent.uccs.join(", ")),
     ]
+}
+
+/// By what its presence comes: the endpoint of the pool, or the account of Microsoft Graph.
+fn via(agent: &Agent) -> String {
+    let endpoint = agent.endpoint.map(|endpoint| wire_name(&endpoint));
+    endpoint.or_else(|| agent.account.clone()).unwrap_or_default()
 }
 
 /// `in 12s`.
@@ -144,7 +150,7 @@ fn piped(agent: &Agent) -> String {
         &wire_name(&presence.freshness),
         &wire_name(&agent.state),
         source_word(presence.source),
-        &agent.endpoint.map(|endpoint| wire_name(&endpoint)).unwrap_or_default(),
+        &via(agent),
         &agent.failures.to_string(),
         agent.next_retry.as_deref().unwrap_or_default(),
         &agent.uccs.join(","),

@@ -10,10 +10,15 @@ use super::screen::{Screen, Tone, age, counted, shortened, source_word, span, ta
 use super::{asked, follow};
 use crate::answer::{Answer, json};
 use crate::exit::Exit;
-use crate::http::model::{AgentCounts, Endpoint, FailureDetail, Recovery, Source, Status, Throttle, Verdict};
+use crate::http::model::{
+    AgentCounts, Endpoint, FailureDetail, GraphAccountState, GraphPushState, GraphTenant, Recovery, Source, Status,
+    Throttle, Verdict,
+};
 
 /// Where the second column begins.
 const INDENT: usize = 12;
+/// What stands in front of a URI: 12 + 11 + 2 + 14 + 2 + 13 + 2.
+const BEFORE: usize = 56;
 /// The parts of a progress bar.
 const BAR: usize = 30;
 
@@ -61,6 +66,7 @@ fn text(status: &Status, screen: &Screen) -> String {
     glance.text.push('\n');
     glance.agents(&status.agents);
     glance.endpoints(&status.endpoints);
+    glance.graph(&status.graph);
     glance.sources(&status.sources);
     glance.throttle(&status.throttle, now);
     let calls = if status.calls > 0 { format!(", {} under way", counted(status.calls, "call")) } else { String::new() };
@@ -142,22 +148,57 @@ impl Glance<'_> {
     }
 
     fn endpoints(&mut self, endpoints: &[Endpoint]) {
-        // What stands in front of the URI: 12 + 11 + 2 + 14 + 2 + 13 + 2.
-        const BEFORE: usize = 56;
         for (at, endpoint) in endpoints.iter().enumerate() {
-            let uri = Safe(&endpoint.uri).to_string();
-            let uri = match self.screen.width {
-                Some(width) => shortened(&uri, width.saturating_sub(BEFORE)),
-                None => uri,
-            };
-            let name = wire_name(&endpoint.endpoint);
-            let state = self.state(endpoint.up, &Safe(&endpoint.state).to_string());
-            let agents = counted(endpoint.agents, "agent");
-            self.line(if at == 0 { "Endpoints" } else { "" }, &format!("{name:<11}  {state}  {agents:>13}  {uri}"));
+            let (name, agents) = (wire_name(&endpoint.endpoint), counted(endpoint.agents, "agent"));
+            let title = if at == 0 { "Endpoints" } else { "" };
+            self.row(title, &name, (endpoint.up, &Safe(&endpoint.state).to_string()), &agents, &endpoint.uri);
             if let Some(failure) = endpoint.last_failure.as_ref().filter(|_| !endpoint.up) {
                 self.sentence(&format!("lost by {}", failure_text(failure)));
             }
         }
+    }
+
+    /// Microsoft Graph: a row per tenant, account and subscription; sentences only where something is amiss.
+    fn graph(&mut self, tenants: &[GraphTenant]) {
+        let mut name = "Graph";
+        for tenant in tenants {
+            let state = if tenant.up { "up" } else { "down" };
+            self.row(name, "tenant", (tenant.up, state), &counted(tenant.agents, "agent"), &tenant.tenant);
+            name = "";
+            if tenant.looking_up > 0 {
+                self.sentence(&format!("{} being looked up", tenant.looking_up));
+            }
+            if !tenant.up {
+                self.sentence(&tenant.says);
+            }
+            for account in &tenant.accounts {
+                let works = account.state != GraphAccountState::Failed;
+                let requests = counted(account.batches, "request");
+                self.row(name, "account", (works, &wire_name(&account.state)), &requests, &account.account);
+                // What the tenant has said already need not be said again.
+                if !works && (tenant.up || account.needs_a_person) {
+                    self.sentence(&account.says);
+                }
+                let Some(push) = &account.push else { continue };
+                let hears = matches!(
+                    push.state,
+                    GraphPushState::Idle | GraphPushState::Subscribing | GraphPushState::Listening
+                );
+                let state = wire_name(&push.state).replace('_', " ");
+                self.row(name, "push", (hears, &state), &counted(push.users, "user"), "");
+                if !hears {
+                    self.sentence(&push.says);
+                }
+            }
+        }
+    }
+
+    /// What it is, its state, how many, and who.
+    fn row(&mut self, name: &str, what: &str, (good, state): (bool, &str), count: &str, who: &str) {
+        let who = Safe(who).to_string();
+        let who = self.screen.width.map_or_else(|| who.clone(), |width| shortened(&who, width.saturating_sub(BEFORE)));
+        let state = self.state(good, state);
+        self.line(name, &format!("{what:<11}  {state}  {count:>13}  {who}"));
     }
 
     fn sources(&mut self, sources: &[Source]) {
@@ -240,6 +281,13 @@ mod tests {
     }
 
     #[test]
+    fn microsoft_graph_is_told_by_tenant_and_account_with_a_sentence_where_something_is_amiss() {
+        let mut status = samples::well();
+        status.graph = samples::graph();
+        insta::assert_snapshot!(text(&status, &samples::terminal(80)));
+    }
+
+    #[test]
     fn no_end_is_promised_while_no_endpoint_is_up() {
         let mut status = samples::status();
         status.verdict = Verdict::Down;
@@ -257,7 +305,8 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in 79..130 {
-            for status in [samples::status(), samples::well()] {
+            let with_graph = Status { graph: samples::graph(), ..samples::well() };
+            for status in [samples::status(), samples::well(), with_graph] {
                 let text = text(&status, &samples::terminal(width));
                 let wide = text.lines().find(|line| line.chars().count() > width);
                 assert_eq!(wide, None, "{width}");

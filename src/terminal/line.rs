@@ -5,7 +5,7 @@ use presence_core::log_text::Safe;
 
 use super::screen::{Screen, Tone, cut, presence_tone, presence_word, shortened, source_word, wire_name};
 use super::table::record;
-use crate::http::model::{Event, Freshness, Presence};
+use crate::http::model::{Event, Freshness, Presence, SourceName};
 
 /// From this width on there is room for milliseconds and long states.
 const WIDE: usize = 100;
@@ -66,6 +66,9 @@ impl Lines {
                 let state = paint(if *up { Tone::Good } else { Tone::Bad }, &Safe(state).to_string());
                 let why = why.as_deref().map(|why| format!(": {}", Safe(why))).unwrap_or_default();
                 format!("the {} endpoint is {state}{why}", wire_name(endpoint))
+            }
+            Event::Graph { good, text, .. } => {
+                paint(if *good { Tone::Good } else { Tone::Doubtful }, &Safe(text).to_string())
             }
             Event::Goodbye => paint(Tone::Doubtful, "the provider ends"),
         };
@@ -133,7 +136,7 @@ fn moment(event: &Event, received: Timestamp) -> Timestamp {
         Event::Changed { previous: Some(previous), presence, .. } => {
             Some(&presence.since).filter(|since| **since != previous.since)
         }
-        Event::Endpoint { at, .. } => Some(at),
+        Event::Endpoint { at, .. } | Event::Graph { at, .. } => Some(at),
         _ => None,
     };
     said.and_then(|at| at.parse().ok()).unwrap_or(received)
@@ -181,6 +184,13 @@ fn piped(event: &Event, received: Timestamp) -> String {
             why = reason.clone().unwrap_or_default();
             "endpoint"
         }
+        Event::Graph { news, tenant, account, text, .. } => {
+            subject = account.as_ref().or(tenant.as_ref()).cloned().unwrap_or_default();
+            new = wire_name(news);
+            source_word(SourceName::MsGraph).clone_into(&mut source);
+            why = text.clone();
+            "graph"
+        }
         Event::Goodbye => "goodbye",
     };
     let at = format!("{:.3}", moment(event, received));
@@ -192,7 +202,7 @@ fn piped(event: &Event, received: Timestamp) -> String {
 mod tests {
     use super::super::samples::{TAKEN, pipe, presence, terminal};
     use super::*;
-    use crate::http::model::EndpointName;
+    use crate::http::model::{EndpointName, GraphNews};
 
     fn events() -> Vec<Event> {
         let away = presence("Away", 15500, Freshness::Fresh, "2026-11-22T09:00:00.000Z");
@@ -213,6 +223,15 @@ mod tests {
             why: why.map(str::to_owned),
             at: "2026-11-22T14:05:41.000Z".into(),
         };
+        let graph = |news, text: &str| Event::Graph {
+            news,
+            tenant: (news == GraphNews::TenantDown).then(|| "contoso".into()),
+            account: (news == GraphNews::AccountUp).then(|| "contoso-poll".into()),
+            good: news == GraphNews::AccountUp,
+            text: text.into(),
+            retry_at: None,
+            at: "2026-11-22T14:05:41.000Z".into(),
+        };
         vec![
             change("sip:user1@domain.com", Some(&away), &busy),
             change(long, None, &away),
@@ -226,6 +245,11 @@ mod tests {
             Event::Released { uri: "sip:user3@domain.com".into() },
             endpoint(false, "Reestablishing", Some("connection reset")),
             endpoint(true, "Established", None),
+            graph(
+                GraphNews::TenantDown,
+                "Tenant contoso cannot be asked: 503 busy\u{1b}[2J; its 8 agents keep their last presence as stale; next attempt in 4 s at 14:05:45.",
+            ),
+            graph(GraphNews::AccountUp, "Account contoso-poll works."),
             Event::Lagged { missed: Some(12) },
             Event::Lagged { missed: None },
             Event::Goodbye,

@@ -6,8 +6,9 @@ use super::screen::Screen;
 use crate::explain::{Consideration, Explanation, Outcome};
 use crate::http::model::{
     Agent, AgentCounts, AgentDetail, AgentPage, AgentState, Availability, Capabilities, Capability, ChangeRecord,
-    Endpoint, EndpointName, EndpointWire, FailureDetail, FailureOwner, Freshness, Presence, Recovery, Source,
-    SourceName, Status, SubscriptionDetail, Throttle, Verdict,
+    Endpoint, EndpointName, EndpointWire, FailureDetail, FailureOwner, Freshness, GraphAccount, GraphAccountKind,
+    GraphAccountState, GraphAgent, GraphPush, GraphPushState, GraphTenant, Presence, Recovery, Source, SourceName,
+    Status, SubscriptionDetail, Throttle, Verdict,
 };
 
 pub(crate) const TAKEN: &str = "2026-11-22T14:05:49.222Z";
@@ -44,6 +45,7 @@ pub(crate) fn agent(uri: &str, presence: Presence, state: AgentState) -> Agent {
         sequence: 12,
         state,
         endpoint: Some(EndpointName::Application),
+        account: None,
         uccs: vec!["sales".into(), "support".into()],
         failures: 0,
         next_retry: None,
@@ -60,9 +62,19 @@ pub(crate) fn page() -> AgentPage {
         ..agent("sip:\u{1b}[31mred@domain.com", unknown, AgentState::BackingOff)
     };
     let long = "sip:a.colleague.with.a.very.long.name@contactcentre.example.com";
-    let agents =
-        vec![agent("sip:user1@domain.com", busy, AgentState::Active), agent(long, away, AgentState::Active), retried];
-    AgentPage { agents, total: 5, offset: 0, taken: TAKEN.into() }
+    let teams = Presence { source: SourceName::MsGraph, device: "Undefined".into(), ..busy.clone() };
+    let teams = Agent {
+        endpoint: None,
+        account: Some("contoso-poll".into()),
+        ..agent("sip:anna@contoso.com", teams, AgentState::Active)
+    };
+    let agents = vec![
+        teams,
+        agent("sip:user1@domain.com", busy, AgentState::Active),
+        agent(long, away, AgentState::Active),
+        retried,
+    ];
+    AgentPage { agents, total: 6, offset: 0, taken: TAKEN.into() }
 }
 
 pub(crate) fn failure() -> FailureDetail {
@@ -116,6 +128,7 @@ pub(crate) fn status() -> Status {
             endpoint(EndpointName::Application, "sip:ucc_presenceprovider01@sipdomain.com", true, 10_000),
             endpoint(EndpointName::User, "sip:demo_user@sipdomain.com", false, 0),
         ],
+        graph: Vec::new(),
         sources: vec![source(SourceName::Ucma, None, 9_990), source(SourceName::Pstn, None, 10)],
         throttle: Throttle {
             waiting: 5_470,
@@ -138,6 +151,97 @@ pub(crate) fn status() -> Status {
         changes_per_second: 15.0,
         messages_per_second: 45.33,
     }
+}
+
+/// Two tenants of which one is lost, with notifications that do not work.
+pub(crate) fn graph() -> Vec<GraphTenant> {
+    let account = |account: &str, state, says: &str, push: Option<GraphPush>| GraphAccount {
+        account: account.into(),
+        kind: if push.is_some() { GraphAccountKind::Delegated } else { GraphAccountKind::Application },
+        state,
+        says: says.into(),
+        needs_a_person: state == GraphAccountState::Failed,
+        failure: None,
+        retry_at: None,
+        retry_in: None,
+        token_until: None,
+        batches: 1,
+        requests: 5_120,
+        throttled: 2,
+        push,
+    };
+    let push = |state, says: &str| GraphPush {
+        state,
+        says: says.into(),
+        users: 600,
+        expires: None,
+        notices: 4_711,
+        missed: 3,
+    };
+    let tenant = |tenant: &str, up, agents, says: &str, accounts| GraphTenant {
+        tenant: tenant.into(),
+        up,
+        since: None,
+        says: says.into(),
+        last_failure: None,
+        retry_at: None,
+        retry_in: None,
+        agents,
+        looking_up: if up { 3 } else { 0 },
+        batches: 2,
+        sweep: 5.0,
+        swept_at: None,
+        accounts,
+    };
+    let (working, failed) = (GraphAccountState::Working, GraphAccountState::Failed);
+    let deaf = "The subscription stands, but changes are found that it does not tell.";
+    let expired = "Cannot be used: 401 AADSTS7000222: the client secret has expired. Only a person can mend that. \
+                   Next attempt in 15 min at 14:20:49.";
+    vec![
+        tenant(
+            "contoso.onmicrosoft.com",
+            true,
+            1_200,
+            "1,200 agents are asked for every 5 s in 2 requests.",
+            vec![
+                account("contoso-1", working, "It works.", Some(push(GraphPushState::Listening, "Fine."))),
+                account("contoso-2", working, "It works.", Some(push(GraphPushState::Deaf, deaf))),
+            ],
+        ),
+        tenant(
+            "66825e03-7ef5-42da-9069-724602c31f6b",
+            false,
+            1,
+            "Cannot be asked since 14:05:40: 401 AADSTS7000222: the \
+            client secret has expired; its agent keeps its last presence as stale.",
+            vec![account("fabrikam", failed, expired, None)],
+        ),
+    ]
+}
+
+/// A Teams agent.
+pub(crate) fn teams_detail() -> AgentDetail {
+    let mut detail = detail();
+    let busy = Presence { source: SourceName::MsGraph, freshness: Freshness::Fresh, ..detail.agent.presence.clone() };
+    detail.agent = Agent {
+        endpoint: None,
+        account: Some("contoso-1".into()),
+        ..agent("sip:anna@contoso.com", busy, AgentState::Active)
+    };
+    (detail.source, detail.freshness) = (SourceName::MsGraph, Freshness::Fresh);
+    detail.why =
+        "Microsoft Graph says so since 13:53:46: a user of tenant contoso.onmicrosoft.com. It is asked for every \
+                  5 s by account contoso-1. It was last answered 2 s ago at 14:05:47."
+            .into();
+    detail.subscription = None;
+    detail.graph = Some(GraphAgent {
+        tenant: Some("contoso.onmicrosoft.com".into()),
+        object_id: Some("66825e03-7ef5-42da-9069-724602c31f6b".into()),
+        account: Some("contoso-1".into()),
+        notified: true,
+        heard_at: Some("2026-11-22T14:05:47.000Z".into()),
+    });
+    detail
 }
 
 /// Everything quiet.
@@ -180,6 +284,7 @@ pub(crate) fn detail() -> AgentDetail {
             ],
         },
         source: SourceName::Ucma,
+        graph: None,
         subscription: Some(SubscriptionDetail {
             endpoint: Some(EndpointName::Application),
             attempt: 2,

@@ -181,7 +181,8 @@ impl Watching {
         match event.get("uri").and_then(Value::as_str) {
             _ if self.only.is_empty() => true,
             Some(uri) => self.only.contains(uri),
-            None => event.get("endpoint").is_none(),
+            // What concerns the whole is for those who watch the whole.
+            None => !matches!(event.get("type").and_then(Value::as_str), Some("endpoint" | "graph")),
         }
     }
 }

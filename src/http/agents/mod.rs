@@ -5,6 +5,7 @@ mod filter;
 mod page;
 mod path;
 mod why;
+mod why_graph;
 
 use actix_web::web::{self, Data, Json, ServiceConfig};
 use actix_web::{HttpRequest, Responder};

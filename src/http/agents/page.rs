@@ -6,7 +6,7 @@ use presence_actors::AgentView;
 
 use super::filter::{Filter, Order};
 use crate::http::Snapshot;
-use crate::http::convert::{moment, state_of};
+use crate::http::convert::{endpoint_of, moment, state_of};
 use crate::http::model::{AgentPage, Freshness};
 
 /// The agents that a filter asks for. Only those of the page are copied.
@@ -31,7 +31,7 @@ fn is_one_of<T: PartialEq>(asked: &[T], value: &T) -> bool {
 }
 
 fn lets_through(filter: &Filter, agent: &AgentView) -> bool {
-    let via = agent.subscription.as_ref().and_then(|subscription| subscription.via);
+    let via = endpoint_of(agent);
     is_one_of(&filter.states, &state_of(agent))
         && is_one_of(&filter.freshness, &agent.presence.freshness.into())
         && (filter.endpoints.is_empty() || via.is_some_and(|via| filter.endpoints.contains(&via.into())))

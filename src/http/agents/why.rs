@@ -7,7 +7,9 @@ use presence_core::{
     AvailabilityName, EndedBy, EndpointKind, Failure, Freshness, Presence, SourceKind, SubscriptionState,
     SubscriptionView,
 };
+use presence_graph::TenantView;
 
+use super::why_graph;
 use crate::http::observatory::{counted, spoken};
 
 /// Beside the agent, what the sentence needs.
@@ -22,11 +24,13 @@ pub(super) struct Circumstances<'a> {
     pub(super) queue: (usize, Option<Instant>),
     /// How a moment is told.
     pub(super) clock: &'a dyn Fn(Instant) -> String,
+    /// The tenants of Microsoft Graph.
+    pub(super) tenants: &'a [TenantView],
 }
 
 impl Circumstances<'_> {
     /// `in 42 s at 14:05:49`.
-    fn at(&self, instant: Instant) -> String {
+    pub(super) fn at(&self, instant: Instant) -> String {
         let left = instant.saturating_duration_since(self.now);
         format!("in {} at {}", spoken(left), (self.clock)(instant))
     }
@@ -48,6 +52,9 @@ pub(super) fn why(agent: &AgentView, circumstances: &Circumstances<'_>) -> Strin
         );
     }
     match &agent.subscription {
+        Some(subscription) if agent.presence.source == SourceKind::MsGraph => {
+            why_graph::asked(subscription, agent, circumstances)
+        }
         Some(subscription) => subscribed(subscription, &agent.presence, circumstances),
         None => served(&agent.presence, circumstances),
     }
@@ -167,7 +174,7 @@ fn queued(subscription: &SubscriptionView, circumstances: &Circumstances<'_>) ->
 }
 
 /// What queues see in the meantime.
-fn meanwhile(presence: &Presence, circumstances: &Circumstances<'_>) -> String {
+pub(super) fn meanwhile(presence: &Presence, circumstances: &Circumstances<'_>) -> String {
     match presence.freshness {
         Freshness::Stale => {
             format!(" Queues see its last value, from {}, as stale.", (circumstances.clock)(presence.since))

@@ -61,7 +61,17 @@ impl Case {
         };
         let queue = (self.queue, Some(self.now + Duration::from_secs(20)));
         let clock = |_| "14:05:49".to_owned();
-        why(&agent, &Circumstances { now: self.now, failed_via: self.failed_via, up: &self.up, queue, clock: &clock })
+        why(
+            &agent,
+            &Circumstances {
+                now: self.now,
+                failed_via: self.failed_via,
+                up: &self.up,
+                queue,
+                clock: &clock,
+                tenants: &[],
+            },
+        )
     }
 }
 

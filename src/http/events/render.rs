@@ -12,6 +12,7 @@ use presence_core::Change;
 use crate::http::convert::moment;
 use crate::http::feed::{Delivery, EventId, Happening};
 use crate::http::model::Event;
+use crate::http::observatory::{clock_time, graph::news};
 
 /// So many changes are remembered as text: each goes to all its queues at about the same time.
 const REMEMBERED: usize = 64;
@@ -32,6 +33,7 @@ fn event(happening: &Happening) -> Event {
             why: change.failure.as_ref().map(|failure| failure.detail.to_string()),
             at: moment(change.at),
         },
+        Happening::Graph(told) => news::event(&told.0, told.1, &|at| clock_time(at, told.1)),
         Happening::Lagged(missed) => Event::Lagged { missed: *missed },
     }
 }
@@ -46,6 +48,7 @@ const fn kind(happening: &Happening) -> &'static str {
         Happening::Told(PresenceEvent::Lagged { .. }) | Happening::Lagged(_) => "lagged",
         Happening::Released(_) => "released",
         Happening::Endpoint(_) => "endpoint",
+        Happening::Graph(_) => "graph",
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use presence_actors::PresenceEvent;
 use presence_core::{AgentUri, EndpointKind, EndpointState, Failure, Presence};
+use presence_graph::Report;
 
 /// One event of a feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub(in crate::http) enum Happening {
     Released(AgentUri),
     /// An endpoint changed its state.
     Endpoint(Arc<EndpointChange>),
+    /// Microsoft Graph reports something, and when.
+    Graph(Arc<(Report, Instant)>),
     /// The reader was too slow; so many events are missing, where that is known.
     Lagged(Option<u64>),
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Capabilities, EndpointName, Freshness, Presence, SourceName};
+use super::{Capabilities, EndpointName, Freshness, GraphAgent, Presence, SourceName};
 use crate::explain::Explanation;
 
 /// How an agent stands.
@@ -18,7 +18,7 @@ pub enum AgentState {
     WaitingForEndpoint,
     /// Waits for the throttle.
     AwaitingToken,
-    /// The SUBSCRIBE is under way.
+    /// The SUBSCRIBE is under way, or Microsoft Graph is about to take the agent on.
     Subscribing,
     /// The subscription stands.
     Active,
@@ -48,8 +48,11 @@ pub struct Agent {
     pub sequence: u64,
     /// How it stands.
     pub state: AgentState,
-    /// The endpoint that serves it or is being tried.
+    /// The endpoint of UcmaPresenceSource that serves it or is being tried.
     pub endpoint: Option<EndpointName>,
+    /// The account of MsGraphPresenceSource that asks for it.
+    #[serde(default)]
+    pub account: Option<String>,
     /// The queues that watch it.
     pub uccs: Vec<String>,
     /// Consecutive failures that count towards MaxFailedPresenceSubscriptionsPerUri.
@@ -85,7 +88,7 @@ pub enum FailureOwner {
     Dialog,
     /// The presence cannot change.
     Invariant,
-    /// The endpoint, the connection or the pool; never counts against an agent.
+    /// The endpoint, the connection, the pool, the account or the tenant; never counts against an agent.
     Endpoint,
 }
 
@@ -97,10 +100,10 @@ pub struct FailureDetail {
     /// `us`, `peer` or `network`.
     #[schema(example = "peer")]
     pub by: String,
-    /// The SIP status code, where one was received.
+    /// The status code of SIP or HTTP, where one was received.
     #[schema(example = 404)]
     pub code: Option<u16>,
-    /// The number of ms-diagnostics, where one was received.
+    /// Microsoft's number behind it (ms-diagnostics), where one was received.
     #[schema(example = 4005)]
     pub ms_diagnostics: Option<u32>,
     /// What a person reads.
@@ -112,7 +115,7 @@ pub struct FailureDetail {
 /// How the agent's subscription stands, where its source needs one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SubscriptionDetail {
-    /// The endpoint that serves it or is being tried.
+    /// The endpoint of UcmaPresenceSource that serves it or is being tried.
     pub endpoint: Option<EndpointName>,
     /// Which attempt since the last success it is, from 1.
     pub attempt: u32,
@@ -158,6 +161,9 @@ pub struct AgentDetail {
     pub source: SourceName,
     /// How its subscription stands; null when its source needs none.
     pub subscription: Option<SubscriptionDetail>,
+    /// What Microsoft Graph knows of it; null when another source serves it.
+    #[serde(default)]
+    pub graph: Option<GraphAgent>,
     /// Its last changes, the newest first.
     pub changes: Vec<ChangeRecord>,
 }

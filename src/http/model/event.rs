@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{EndpointName, Presence};
+use super::{EndpointName, GraphNews, Presence};
 
 /// One event. Its `type` says which.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -62,6 +62,24 @@ pub enum Event {
         /// By what it was lost, where it was.
         why: Option<String>,
         /// When.
+        at: String,
+    },
+    /// Something of MsGraphPresenceSource that concerns more than one agent: the health of the source, as data.
+    Graph {
+        /// What.
+        news: GraphNews,
+        /// The tenant it is about, where it is about one.
+        tenant: Option<String>,
+        /// The account it is about, where it is about one.
+        account: Option<String>,
+        /// True when it is good news.
+        good: bool,
+        /// The same as a sentence for a person.
+        #[schema(example = "Account contoso-poll works.")]
+        text: String,
+        /// When it is tried again, where something failed.
+        retry_at: Option<String>,
+        /// When it happened.
         at: String,
     },
     /// The service ends; connect again later.

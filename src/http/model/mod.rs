@@ -7,6 +7,7 @@ mod agent;
 mod attendant;
 mod call;
 mod event;
+mod graph;
 mod presence;
 mod status;
 mod ucc;
@@ -17,6 +18,10 @@ pub use agent::{
 pub use attendant::{BulkPush, BulkPushed, Heartbeat, PushItem, PushRefusal, Pushed, State};
 pub use call::{Call, CallList, CallStart};
 pub use event::Event;
+pub use graph::{
+    Graph, GraphAccount, GraphAccountKind, GraphAccountState, GraphAgent, GraphCounters, GraphNews, GraphPush,
+    GraphPushState, GraphTenant,
+};
 pub use presence::{Availability, Capabilities, Capability, EndpointName, Freshness, Presence, SourceName};
 pub use status::{
     AgentCounts, Caller, Endpoint, EndpointList, EndpointWire, History, Recovery, Sample, Source, SourceList, Status,

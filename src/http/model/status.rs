@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{EndpointName, FailureDetail, SourceName};
+use super::{EndpointName, FailureDetail, GraphTenant, SourceName};
 
 /// How everything is, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -13,9 +13,10 @@ pub enum Verdict {
     Well,
     /// The provider is putting agents on the wire after a start or a loss.
     Recovering,
-    /// It works, and something needs a look: abandoned or quarantined agents, one endpoint of two down.
+    /// It works, and something needs a look: abandoned or quarantined agents, one endpoint of two down, one tenant of
+    /// several, an account that only a person can mend.
     Degraded,
-    /// A source cannot serve: no endpoint is up.
+    /// A source cannot serve: no endpoint is up, or no tenant of Microsoft Graph can be asked.
     Down,
 }
 
@@ -162,6 +163,9 @@ pub struct Status {
     pub agents: AgentCounts,
     /// The local endpoints.
     pub endpoints: Vec<Endpoint>,
+    /// The tenants of MsGraphPresenceSource; none when it is switched off.
+    #[serde(default)]
+    pub graph: Vec<GraphTenant>,
     /// The sources.
     pub sources: Vec<Source>,
     /// What waits.

@@ -84,7 +84,10 @@ pub(super) async fn listen(
                 let why = failure.as_ref().map(ToString::to_string);
                 background.lock().unwrap_or_else(PoisonError::into_inner).endpoint(at, kind, up, why);
             }
-            Occurrence::Abandoned { .. } | Occurrence::Revived { .. } | Occurrence::Graph { .. } => {}
+            Occurrence::Graph { report, .. } => {
+                background.lock().unwrap_or_else(PoisonError::into_inner).graph(&report);
+            }
+            Occurrence::Abandoned { .. } | Occurrence::Revived { .. } => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use presence_actors::{EndpointView, ProviderView, SourceView};
 use presence_core::{EndpointKind, SourceKind};
 
+use super::graph::GraphMemory;
 use super::recovery::{EndpointNow, Look, Recovering, RecoveryTracker};
 use super::samples::Rates;
 use super::tally::Tally;
@@ -55,11 +56,13 @@ pub(super) struct Background {
     started: Instant,
     recovery: RecoveryTracker,
     standings: Vec<Standing>,
+    graph: GraphMemory,
 }
 
 impl Background {
     pub(super) fn new(started: Instant) -> Self {
-        Self { started, recovery: RecoveryTracker::default(), standings: Vec::new() }
+        let graph = GraphMemory::new(started);
+        Self { started, recovery: RecoveryTracker::default(), standings: Vec::new(), graph }
     }
 
     /// An endpoint has come up or gone down between two looks.
@@ -69,6 +72,11 @@ impl Background {
             self.recovery.lost(at, kind, why.clone());
         }
         self.stand(at, kind, is_up, why);
+    }
+
+    /// Microsoft Graph has reported something between two looks.
+    pub(super) fn graph(&mut self, report: &presence_graph::Report) {
+        self.graph.reported(report);
     }
 
     fn stand(&mut self, at: Instant, kind: EndpointKind, is_up: bool, why: Option<String>) {
@@ -99,13 +107,23 @@ impl Background {
         let all = tallies.iter().fold(Tally::default(), |all, (_, tally)| all.and(*tally));
         let recovery = self.recover(now, &view, &tallies);
         let clock = |at| clock_time(at, now);
-        let scene = Scene { now, tally: &all, endpoints: &self.standings, recovery: recovery.as_ref(), clock: &clock };
+        let graph_view = view.sources.iter().find_map(|source| source.graph.as_ref());
+        self.graph.look(now, graph_view, all.unheard);
+        let graph = graph_view.map(|view| self.graph.told(now, view, &clock)).unwrap_or_default();
+        let scene = Scene {
+            now,
+            tally: &all,
+            endpoints: &self.standings,
+            graph: &self.graph,
+            recovery: recovery.as_ref(),
+            clock: &clock,
+        };
         let (verdict, headline) = judge(&scene);
         let endpoints = tallies
             .iter()
             .flat_map(|(source, tally)| source.endpoints.iter().map(|endpoint| self.endpoint_told(endpoint, tally)))
             .collect();
-        let sources = tallies.iter().map(|(source, tally)| self.source_told(source, tally)).collect();
+        let sources = tallies.iter().map(|(source, tally)| self.source_told(now, source, tally)).collect();
         let rates = rates(&all.counts);
         let status = model::Status {
             verdict,
@@ -115,6 +133,7 @@ impl Background {
             taken: moment(now),
             agents: all.counts,
             endpoints,
+            graph,
             sources,
             throttle: model::Throttle {
                 waiting: view.throttle.waiting,
@@ -173,7 +192,12 @@ impl Background {
         }
     }
 
-    fn source_told(&self, source: &SourceView, tally: &Tally) -> model::Source {
+    fn source_told(&self, now: Instant, source: &SourceView, tally: &Tally) -> model::Source {
+        if source.kind == SourceKind::MsGraph {
+            let why = self.graph.ready(now).err();
+            let (ready, agents) = (why.is_none(), tally.counts);
+            return model::Source { source: source.kind.into(), ready, why, agents, restarts: source.restarts };
+        }
         let needs_endpoint = source.kind == SourceKind::Ucma;
         let ready = !needs_endpoint || self.standings.iter().any(|standing| standing.is_up);
         let why = (!ready).then(|| match self.standings.iter().find_map(|standing| standing.why.as_deref()) {

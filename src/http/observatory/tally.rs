@@ -19,6 +19,8 @@ pub(super) struct Tally {
     pub(super) unqueued: usize,
     /// The subscription stands, and the pool has not told a presence yet.
     pub(super) silent: usize,
+    /// Microsoft Graph has them, and stands behind no value of theirs: not answered yet, or its tenant cannot be asked.
+    pub(super) unheard: usize,
     /// Without fresh presence because of a failure of their own: they back off or are tried again, were given up, or are
     /// in quarantine.
     pub(super) aside: usize,
@@ -64,6 +66,10 @@ impl Tally {
                 }
             }
             AgentState::Active => {
+                if source == SourceKind::MsGraph {
+                    self.unheard += usize::from(!is_fresh);
+                    return;
+                }
                 self.silent += usize::from(!is_fresh);
                 match agent.subscription.as_ref().and_then(|subscription| subscription.via) {
                     Some(EndpointKind::Application) => self.served[0] += 1,
@@ -115,6 +121,7 @@ impl Tally {
             lost: self.lost + other.lost,
             unqueued: self.unqueued + other.unqueued,
             silent: self.silent + other.silent,
+            unheard: self.unheard + other.unheard,
             aside: self.aside + other.aside,
             unpushed: self.unpushed + other.unpushed,
             served: [self.served[0] + other.served[0], self.served[1] + other.served[1]],

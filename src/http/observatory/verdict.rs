@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::graph::GraphMemory;
+use super::graph::verdict::{Reach, reach, troubles as graph_troubles};
 use super::recovery::{Cause, Recovering};
 use super::tally::Tally;
 use super::words::{counted, spoken, thousands};
@@ -35,6 +37,8 @@ pub(super) struct Scene<'a> {
     pub(super) tally: &'a Tally,
     /// The endpoints; empty when UcmaPresenceSource is switched off.
     pub(super) endpoints: &'a [Standing],
+    /// What is remembered of Microsoft Graph; nothing when that source is switched off.
+    pub(super) graph: &'a GraphMemory,
     /// The recovery that is under way.
     pub(super) recovery: Option<&'a Recovering>,
     /// How a moment is told.
@@ -45,13 +49,22 @@ pub(super) struct Scene<'a> {
 #[must_use]
 pub(super) fn judge(scene: &Scene<'_>) -> (Verdict, String) {
     let mut troubles = troubles(scene);
-    if !scene.endpoints.is_empty() && scene.endpoints.iter().all(|endpoint| !endpoint.is_up) {
-        let is_new = |endpoint: &Standing| !endpoint.was_up && scene.now < endpoint.since + PATIENCE;
-        if scene.endpoints.iter().all(is_new) {
-            return (Verdict::Recovering, "Starting: the pool is being connected to.".to_owned());
+    let (pool, graph) = (pool(scene), reach(scene.graph, scene.now, scene.clock));
+    let reaches = [pool, graph];
+    let down: Vec<_> = reaches
+        .iter()
+        .filter_map(|reach| if let Reach::None(why) = reach { Some(why) } else { None })
+        .cloned()
+        .collect();
+    if !down.is_empty() {
+        return (Verdict::Down, [down, troubles].concat().join(" "));
+    }
+    match reaches {
+        [Reach::NotYet, _] => return (Verdict::Recovering, "Starting: the pool is being connected to.".to_owned()),
+        [_, Reach::NotYet] if scene.recovery.is_none() => {
+            return (Verdict::Recovering, "Starting: Microsoft Graph is being asked for the first time.".to_owned());
         }
-        troubles.insert(0, down(scene));
-        return (Verdict::Down, troubles.join(" "));
+        _ => {}
     }
     if let Some(recovery) = scene.recovery {
         troubles.insert(0, progress(recovery, scene.now));
@@ -76,6 +89,15 @@ fn progress(recovery: &Recovering, now: Instant) -> String {
         Some(left) => format!("the rest in about {}", spoken(left)),
     };
     format!("{word}: {} of {total} {are} {done}, {rest}.", thousands(recovery.done))
+}
+
+/// How far the pool is from serving.
+fn pool(scene: &Scene<'_>) -> Reach {
+    if scene.endpoints.is_empty() || scene.endpoints.iter().any(|endpoint| endpoint.is_up) {
+        return Reach::Some;
+    }
+    let is_new = |endpoint: &Standing| !endpoint.was_up && scene.now < endpoint.since + PATIENCE;
+    if scene.endpoints.iter().all(is_new) { Reach::NotYet } else { Reach::None(down(scene)) }
 }
 
 /// No endpoint is up.
@@ -119,6 +141,7 @@ fn troubles(scene: &Scene<'_>) -> Vec<String> {
             format!("The {} is down since {since}; its agents are served by the {}.", down.kind, up.kind)
         }));
     }
+    troubles.extend(graph_troubles(scene.graph, scene.now, scene.clock));
     match counts.abandoned {
         0 => {}
         1 => troubles.push("1 agent is abandoned: it is not tried again until revived.".to_owned()),
@@ -147,6 +170,13 @@ fn troubles(scene: &Scene<'_>) -> Vec<String> {
             thousands(tally.silent)
         ));
     }
+    let all_asked = scene.graph.tenants().iter().all(|tenant| tenant.is_up);
+    if all_asked && scene.graph.is_silent(scene.now) && tally.unheard * 20 > counts.total {
+        troubles.push(format!(
+            "{} of {of} agents are asked for, and Microsoft Graph does not tell their presence.",
+            thousands(tally.unheard)
+        ));
+    }
     troubles
 }
 
@@ -169,6 +199,7 @@ fn well(tally: &Tally) -> String {
         (tally.unpushed, "unknown because no third party has pushed a state"),
         (tally.missing, "being subscribed"),
         (tally.silent, "subscribed, with nothing told by the pool yet"),
+        (tally.unheard, "not answered by Microsoft Graph yet"),
     ];
     let told: usize = categories.iter().map(|(count, _)| count).sum();
     let rest = (counts.total - counts.fresh).saturating_sub(told);

@@ -8,6 +8,7 @@ struct House {
     now: Instant,
     tally: Tally,
     endpoints: Vec<Standing>,
+    graph: GraphMemory,
     recovery: Option<Recovering>,
 }
 
@@ -17,7 +18,13 @@ impl House {
         let now = presence_actors::now();
         let counts = AgentCounts { total, fresh: total, ..AgentCounts::default() };
         let tally = Tally { counts, ..Tally::default() };
-        Self { now, tally, endpoints: vec![standing(now, EndpointKind::Application, true)], recovery: None }
+        Self {
+            now,
+            tally,
+            endpoints: vec![standing(now, EndpointKind::Application, true)],
+            graph: GraphMemory::new(now),
+            recovery: None,
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Tally)) -> Self {
@@ -46,6 +53,7 @@ impl House {
             now: self.now,
             tally: &self.tally,
             endpoints: &self.endpoints,
+            graph: &self.graph,
             recovery: self.recovery.as_ref(),
             clock: &|_| "14:05:49".to_owned(),
         })

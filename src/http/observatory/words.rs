@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use presence_actors::time_of_day;
 
+/// How a moment is told.
+pub(in crate::http) type Clock<'a> = &'a dyn Fn(Instant) -> String;
+
 /// `10,000`.
 #[must_use]
 pub(in crate::http) fn thousands(number: usize) -> String {

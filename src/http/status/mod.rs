@@ -1,4 +1,4 @@
-//! The glance, the endpoints, the throttle, the sources, the history, the configuration, who the caller is, and which
+//! The glance, the endpoints, Microsoft Graph, the throttle, the sources, the history, the configuration, who the caller is, and which
 //! source serves an agent.
 
 mod configuration;
@@ -8,14 +8,14 @@ use actix_web::web::{self, Data, Json, ServiceConfig};
 use utoipa::OpenApi;
 
 use super::agents::AgentPath;
-use super::model::{self, EndpointList, History, SourceList, Status, Throttle};
+use super::model::{self, EndpointList, Graph, History, SourceList, Status, Throttle};
 use super::{Api, Caller, Problem, Scope};
 use crate::explain::Explanation;
 use configuration::Configuration;
 
 /// What this part adds to the description of the API.
 #[derive(OpenApi)]
-#[openapi(paths(glance, endpoints, throttle, sources, history, configuration, caller, explain))]
+#[openapi(paths(glance, endpoints, graph, throttle, sources, history, configuration, caller, explain))]
 pub(super) struct Doc;
 
 /// The routes of this part.
@@ -23,6 +23,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .service(web::resource("/api/v1/status").route(web::get().to(glance)))
         .service(web::resource("/api/v1/endpoints").route(web::get().to(endpoints)))
+        .service(web::resource("/api/v1/graph").route(web::get().to(graph)))
         .service(web::resource("/api/v1/throttle").route(web::get().to(throttle)))
         .service(web::resource("/api/v1/sources").route(web::get().to(sources)))
         .service(web::resource("/api/v1/history").route(web::get().to(history)))
@@ -58,6 +59,25 @@ async fn endpoints(api: Data<Api>, caller: Caller) -> Result<impl Responder, Pro
     caller.require(&Scope::Read)?;
     let status = &api.observatory.snapshot().status;
     Ok(Json(EndpointList { endpoints: status.endpoints.clone(), taken: status.taken.clone() }))
+}
+
+/// Microsoft Graph
+///
+/// The tenants of MsGraphPresenceSource, their accounts and change notifications, and what was counted. No secrets.
+#[utoipa::path(
+    get,
+    path = "/api/v1/graph",
+    responses(
+        (status = 200, description = "The tenants; none when the source is switched off", body = Graph),
+        (status = 403, description = "The token lacks the scope `read`", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn graph(api: Data<Api>, caller: Caller) -> Result<impl Responder, Problem> {
+    caller.require(&Scope::Read)?;
+    let snapshot = api.observatory.snapshot();
+    let counters = snapshot.view.sources.iter().find_map(|source| Some((&source.graph.as_ref()?.counters).into()));
+    let (tenants, taken) = (snapshot.status.graph.clone(), snapshot.status.taken.clone());
+    Ok(Json(Graph { tenants, counters: counters.unwrap_or_default(), taken }))
 }
 
 /// What waits for the right to be put on the wire, and until when.

@@ -205,12 +205,8 @@ async fn observe(provider: Provider, observers: Arc<SharedFeed>) {
             Ok(Occurrence::Endpoint { kind, to, up, failure, at, from: _ }) => {
                 Happening::Endpoint(Arc::new(EndpointChange { kind, state: to, up, failure, at }))
             }
-            Ok(
-                Occurrence::Failed { .. }
-                | Occurrence::Abandoned { .. }
-                | Occurrence::Revived { .. }
-                | Occurrence::Graph { .. },
-            ) => continue,
+            Ok(Occurrence::Graph { report, at }) => Happening::Graph(Arc::new((report, at))),
+            Ok(Occurrence::Failed { .. } | Occurrence::Abandoned { .. } | Occurrence::Revived { .. }) => continue,
             Err(RecvError::Lagged(missed)) => Happening::Lagged(Some(missed)),
             Err(RecvError::Closed) => return,
         };
