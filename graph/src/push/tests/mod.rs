@@ -1,0 +1,1 @@
+//! Every transition of an account's change notifications, in virtual time.
