@@ -278,6 +278,7 @@ pub(crate) fn detail() -> AgentDetail {
             uri: "sip:user1@domain.com".into(),
             original: "sip:user1@domain.com".into(),
             source: Some("UcmaPresenceSource".into()),
+            otherwise: None,
             considered: vec![
                 considered("PstnPresenceSource", Outcome::Refused, "it is not an E.164 line URI (`tel:+` and digits)"),
                 considered("UcmaPresenceSource", Outcome::Taken, "it takes every agent that no earlier source has taken"),

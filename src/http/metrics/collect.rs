@@ -41,11 +41,11 @@ const AGENT_STATES: [AgentState; 12] = [
 const FRESHNESS: [Freshness; 3] = [Freshness::Fresh, Freshness::Stale, Freshness::Unknown];
 
 /// A value of the API as it is written there, for a label.
-fn written(value: &impl serde::Serialize) -> String {
+pub(super) fn written(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
 }
 
-fn truth(is_so: bool) -> f64 {
+pub(super) fn truth(is_so: bool) -> f64 {
     f64::from(u8::from(is_so))
 }
 
@@ -122,7 +122,7 @@ fn agents(answer: &mut Exposition, sources: &[SourceView]) {
     });
     answer.gauge("presence_agents", "Agents, by source and by how far their presence can be trusted", fresh);
     let states = sources.iter().flat_map(|source| {
-        let subscribes = source.kind == SourceKind::Ucma;
+        let subscribes = matches!(source.kind, SourceKind::Ucma | SourceKind::MsGraph);
         let can_be = move |state: &AgentState| match state {
             AgentState::Served => !subscribes,
             AgentState::Quarantined => true,

@@ -2,6 +2,7 @@
 
 mod collect;
 mod exposition;
+mod graph;
 mod http_meters;
 mod process;
 
@@ -49,6 +50,7 @@ async fn metrics(caller: Caller, api: web::Data<Api>, request: HttpRequest) -> R
     let mut answer = Exposition::default();
     let snapshot = api.observatory.snapshot();
     collect::seen(&mut answer, now(), &snapshot);
+    graph::seen(&mut answer, now(), &snapshot.view.sources, &snapshot.status.graph);
     collect::counted(&mut answer, &api.provider.meters().read());
     let (agents, pushers) = api.pushers.counts().await;
     collect::pushed(&mut answer, agents, pushers);
