@@ -3,8 +3,10 @@
 //! ```text
 //! System (one arbiter for all actors; sockets and TLS are tokio tasks beside it)
 //! +- Router, Throttle                 actix Supervisor
-//! +- Source: attendant, pstn, ucma    one endpoint actor per source, parent of its agents
+//! +- Source: attendant, pstn,         one actor per source, parent of its agents
+//! |          graph, ucma
 //! |    +- Agent per URI               dies -> ChildDown -> created again within its budget
+//! |    +- graph: GraphEndpoint         dies -> created again; outages are its machine's to bridge
 //! |    +- ucma: LocalEndpoint         application, user; actix Supervisor: loss = restart of the same value
 //! +- Transport                        tokio tasks with a cancellation token
 //!
@@ -24,6 +26,7 @@ mod clock;
 mod entropy;
 mod graph_client;
 mod graph_door;
+mod graph_endpoint;
 mod graph_setup;
 mod local_endpoint;
 mod messages;

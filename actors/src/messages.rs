@@ -2,6 +2,7 @@
 //!
 //! Commands are imperative, facts are in the past tense. What fans out is shared.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,6 +179,31 @@ pub enum PushRefused {
 pub struct Revive {
     /// The agent, or all that are abandoned.
     pub uri: Option<AgentUri>,
+}
+
+/// The same, said to a source.
+#[derive(Clone, Message)]
+#[rtype(result = "Revived")]
+pub(crate) struct ReviveAgents {
+    pub(crate) uri: Option<AgentUri>,
+    /// Agents that another source has declined: this one gives them back instead.
+    pub(crate) declined: Arc<BTreeSet<AgentUri>>,
+}
+
+/// What came of [`ReviveAgents`].
+#[derive(Debug, Default)]
+pub(crate) struct Revived {
+    /// How many are tried again.
+    pub(crate) count: usize,
+    /// Agents that are given back: they are not this source's any more, and nothing of them is on the wire.
+    pub(crate) given_back: Vec<AgentUri>,
+}
+
+/// Microsoft Graph's source does not have this agent, and nothing of it is there: another source is to serve it.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Declined {
+    pub(crate) uri: AgentUri,
 }
 
 // --- agent, throttle and endpoint -------------------------------------------------------------------------------

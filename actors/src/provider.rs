@@ -7,17 +7,22 @@ use std::time::Duration;
 
 use actix::{Addr, Context, MailboxError, Recipient, Supervisor};
 use presence_core::{
-    AgentUri, EndpointKind, EndpointSet, SourceRules, SubscriptionPolicy, Throttle as ThrottleMachine,
+    AgentUri, EndpointKind, EndpointSet, SourceKind, SourceRules, SubscriptionPolicy, Throttle as ThrottleMachine,
 };
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::graph_client::{GraphClientError, graph_client};
+use crate::graph_door::GraphDoor;
+use crate::graph_setup::GraphSetup;
 use crate::messages::{Drain, Join, PresenceEvent, Push, PushRefused, Revive, Withdraw};
 use crate::meters::Meters;
 use crate::occurrence::{Bulletin, Occurrence};
 use crate::router::{CountUccs, Router, SourceHandle};
 use crate::setup::Setup;
-use crate::sources::{Attendant, PanicAgent, PanicEndpoint, Pstn, Source, Ucma};
+use crate::sources::{
+    Attendant, GraphWiring, Introduce, MsGraph, PanicAgent, PanicEndpoint, PanicGraph, Pstn, Source, Ucma,
+};
 use crate::supervise::Escalation;
 use crate::throttle::{ObserveThrottle, Throttle};
 use crate::ucc::{UccClient, UccHandle, UccId};
@@ -33,6 +38,7 @@ pub struct Provider {
     router: Addr<Router>,
     throttle: Addr<Throttle>,
     ucma: Option<Addr<Source<Ucma>>>,
+    graph: Option<(Addr<Source<MsGraph>>, GraphDoor)>,
     sources: Arc<Vec<SourceHandle>>,
     uccs: Arc<AtomicU32>,
     outbox: usize,
@@ -63,6 +69,34 @@ impl Provider {
             sources.push(Source::handle(&source));
             source
         });
+        let retry = SubscriptionPolicy {
+            retry: setup.retry.clone(),
+            max_failures: setup.max_failures,
+            endpoints: EndpointSet::EMPTY,
+        };
+        let mut missing = BTreeMap::new();
+        let graph = match (&setup.rules.graph, setup.graph) {
+            (None, _) => None,
+            (Some(_), None) => {
+                missing.insert(
+                    SourceKind::MsGraph,
+                    "MsGraphPresenceSource is enabled, and was started without its settings".into(),
+                );
+                None
+            }
+            (Some(_), Some(graph)) => match start_graph(graph, retry, &bulletin, &escalation) {
+                Ok(graph) => {
+                    sources.push(Source::handle(&graph.0));
+                    Some(graph)
+                }
+                Err(error) => {
+                    tracing::error!(logger = "MsGraphPresenceSource", "the source is not started: {error}");
+                    missing
+                        .insert(SourceKind::MsGraph, format!("MsGraphPresenceSource is not started: {error}").into());
+                    None
+                }
+            },
+        };
         let ucma = setup.rules.ucma.then(|| {
             let endpoints = setup.endpoints.iter().fold(EndpointSet::EMPTY, |set, endpoint| set.with(endpoint.kind));
             let policy = SubscriptionPolicy { retry: setup.retry, max_failures: setup.max_failures, endpoints };
@@ -81,10 +115,16 @@ impl Provider {
         router.calls = pstn.clone().map(|source| (source.clone().recipient(), source.recipient()));
         router.push = attendant.clone().map(Addr::recipient);
         router.withdraw = attendant.map(Addr::recipient);
+        router.missing = missing;
+        let router = Supervisor::start(move |_| router);
+        if let Some((source, _)) = &graph {
+            source.do_send(Introduce(router.clone().recipient()));
+        }
         Self {
-            router: Supervisor::start(move |_| router),
+            router,
             throttle,
             ucma,
+            graph,
             sources: Arc::new(sources),
             uccs: Arc::new(AtomicU32::new(0)),
             outbox: setup.outbox,
@@ -115,10 +155,13 @@ impl Provider {
 
     /// Tries an abandoned agent again, or all of them; says how many there were.
     pub async fn revive(&self, uri: Option<AgentUri>) -> usize {
-        match &self.ucma {
-            Some(source) => source.send(Revive { uri }).await.unwrap_or(0),
-            None => 0,
-        }
+        self.router.send(Revive { uri }).await.unwrap_or(0)
+    }
+
+    /// Where Microsoft's notifications are handed in; none when its source is not there.
+    #[must_use]
+    pub fn graph_door(&self) -> Option<GraphDoor> {
+        self.graph.as_ref().map(|(_, door)| door.clone())
     }
 
     /// What everything looks like now.
@@ -142,9 +185,14 @@ impl Provider {
 
     /// What one agent looks like now; none when nobody wants it and nothing is kept of it.
     pub async fn observe_agent(&self, uri: &AgentUri) -> Option<AgentView> {
-        let kind = self.rules.select(uri).source?;
-        let source = self.sources.iter().find(|source| source.kind == kind)?;
-        source.find.send(FindAgent(uri.clone())).await.ok().flatten()
+        let selection = self.rules.select(uri);
+        for kind in selection.source.into_iter().chain(selection.otherwise) {
+            let Some(source) = self.sources.iter().find(|source| source.kind == kind) else { continue };
+            if let Some(view) = source.find.send(FindAgent(uri.clone())).await.ok().flatten() {
+                return Some(view);
+            }
+        }
+        None
     }
 
     /// What happens from now on, for people and observers. Nobody waits for them: a receiver that reads too slowly is told
@@ -228,4 +276,39 @@ impl Provider {
             None => false,
         }
     }
+
+    /// Has the endpoint at Microsoft Graph panic: a drill of the supervision. True when there is one.
+    #[doc(hidden)]
+    pub async fn drill_graph(&self) -> bool {
+        match &self.graph {
+            Some((source, _)) => source.send(PanicGraph).await.unwrap_or(false),
+            None => false,
+        }
+    }
+}
+
+/// Starts the source of Microsoft Graph, with a throttle of its own: the pool's tokens protect the pool.
+fn start_graph(
+    setup: GraphSetup,
+    policy: SubscriptionPolicy,
+    bulletin: &Bulletin,
+    escalation: &Escalation,
+) -> Result<(Addr<Source<MsGraph>>, GraphDoor), GraphClientError> {
+    let exchange = graph_client(&setup.network, &setup.login_url, &setup.graph_url)?;
+    let host = |url: &str| {
+        let bare = url.split_once("://").map_or(url, |(_, rest)| rest);
+        bare.trim_end_matches('/').to_owned()
+    };
+    let wiring = GraphWiring {
+        settings: setup.settings,
+        login_host: host(&setup.login_url),
+        graph_host: host(&setup.graph_url),
+        exchange,
+        secrets: setup.secrets,
+    };
+    let (door, doorway) = GraphDoor::open();
+    let (machine, up) = (ThrottleMachine::new(setup.agents_per_second), escalation.clone());
+    let throttle = Supervisor::start(move |_: &mut Context<Throttle>| Throttle::new(machine, Arc::default(), up));
+    let source = MsGraph::new(policy, wiring, doorway);
+    Ok((Source::launch(source, Some(throttle), bulletin.clone(), escalation.clone()), door))
 }

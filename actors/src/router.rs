@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use actix::{Actor, Context, Handler, MessageResult, Recipient, ResponseFuture, Supervised};
+use actix::{
+    Actor, ActorFutureExt, Context, Handler, MessageResult, Recipient, ResponseActFuture, ResponseFuture, Supervised,
+    WrapFuture,
+};
 use presence_core::{AgentUri, Considered, Selection, SourceKind, SourceRules, Verdict};
 
 use crate::messages::{
-    CallEnded, CallStarted, Drain, Join, Leave, PresenceEvent, Push, PushRefused, Subscribe, Unsubscribe, Unwatch,
-    Watch, Withdraw,
+    CallEnded, CallStarted, Declined, Drain, Join, Leave, PresenceEvent, Push, PushRefused, Revive, ReviveAgents,
+    Revived, Subscribe, Unsubscribe, Unwatch, Watch, Withdraw,
 };
 use crate::sources::PanicAgent;
 use crate::supervise::Escalation;
@@ -25,6 +28,7 @@ pub(crate) struct SourceHandle {
     pub(crate) drain: Recipient<Drain>,
     pub(crate) observe: Recipient<ObserveSource>,
     pub(crate) find: Recipient<FindAgent>,
+    pub(crate) revive: Recipient<ReviveAgents>,
     pub(crate) drill: Recipient<PanicAgent>,
 }
 
@@ -42,17 +46,78 @@ pub(crate) struct Router {
     pub(crate) push: Option<Recipient<Push>>,
     pub(crate) withdraw: Option<Recipient<Withdraw>>,
     pub(crate) escalation: Escalation,
+    /// Why a source that is switched on is not there.
+    pub(crate) missing: BTreeMap<SourceKind, Arc<str>>,
     uccs: BTreeMap<UccId, Interest>,
+    /// Agents that Microsoft Graph does not know, and how many UCCs want each: another source serves them until nobody does.
+    declined: BTreeMap<AgentUri, usize>,
 }
 
 impl Router {
     pub(crate) const fn new(rules: Arc<SourceRules>, sources: Vec<SourceHandle>, escalation: Escalation) -> Self {
-        Self { rules, sources, calls: None, push: None, withdraw: None, escalation, uccs: BTreeMap::new() }
+        Self {
+            rules,
+            sources,
+            calls: None,
+            push: None,
+            withdraw: None,
+            escalation,
+            missing: BTreeMap::new(),
+            uccs: BTreeMap::new(),
+            declined: BTreeMap::new(),
+        }
+    }
+
+    fn select(&self, uri: &AgentUri) -> Selection {
+        if self.declined.contains_key(uri) { self.rules.select_declined(uri) } else { self.rules.select(uri) }
     }
 
     fn source(&self, uri: &AgentUri) -> Option<&SourceHandle> {
-        let kind = self.rules.select(uri).source?;
+        let kind = self.select(uri).source?;
         self.sources.iter().find(|source| source.kind == kind)
+    }
+
+    /// Why nobody serves an agent.
+    fn why_not(&self, uri: &AgentUri) -> Arc<str> {
+        let selection = self.select(uri);
+        let missing = selection.source.and_then(|kind| self.missing.get(&kind)).map(Arc::clone);
+        missing.unwrap_or_else(|| reasons(&selection))
+    }
+
+    /// A UCC that wanted the agent does not any more.
+    fn let_go(&mut self, ucc: UccId, uri: AgentUri) {
+        if let Some(source) = self.source(&uri) {
+            source.unwatch.do_send(Unwatch { ucc, uri: uri.clone() });
+        }
+        if let Some(wanting) = self.declined.get_mut(&uri) {
+            *wanting -= 1;
+            if *wanting == 0 {
+                self.declined.remove(&uri);
+            }
+        }
+    }
+
+    /// Has everyone who wants the agent watch it at the source that serves it now; nobody watches it anywhere.
+    fn watch_all(&mut self, uri: &AgentUri, uccs: Vec<Arc<UccHandle>>) {
+        if let Some(source) = self.source(uri) {
+            for ucc in uccs {
+                source.watch.do_send(Watch { ucc, uri: uri.clone() });
+            }
+            return;
+        }
+        let why = self.why_not(uri);
+        for ucc in uccs {
+            ucc.post(PresenceEvent::Unserved { uri: uri.clone(), why: Arc::clone(&why) });
+            if let Some(interest) = self.uccs.get_mut(&ucc.id()) {
+                interest.agents.remove(uri);
+            }
+        }
+        self.declined.remove(uri);
+    }
+
+    fn wanting(&self, uri: &AgentUri) -> Vec<Arc<UccHandle>> {
+        let wanting = self.uccs.values().filter(|interest| interest.agents.contains(uri));
+        wanting.map(|interest| Arc::clone(&interest.handle)).collect()
     }
 }
 
@@ -101,12 +166,15 @@ impl Handler<Subscribe> for Router {
             Some(source) => {
                 log_source(&ucc, &uri, source.kind);
                 source.watch.do_send(Watch { ucc: Arc::clone(&ucc), uri: uri.clone() });
-                if let Some(interest) = self.uccs.get_mut(&ucc.id()) {
-                    interest.agents.insert(uri);
+                if let Some(interest) = self.uccs.get_mut(&ucc.id())
+                    && interest.agents.insert(uri.clone())
+                    && let Some(wanting) = self.declined.get_mut(&uri)
+                {
+                    *wanting += 1;
                 }
             }
             None => {
-                let why = reasons(&self.rules.select(&uri));
+                let why = self.why_not(&uri);
                 tracing::warn!(logger = %ucc.name(), uri = %uri, why = %why, "no presence source serves the agent");
                 ucc.post(PresenceEvent::Unserved { uri, why });
             }
@@ -119,8 +187,8 @@ impl Handler<Unsubscribe> for Router {
 
     fn handle(&mut self, message: Unsubscribe, _: &mut Self::Context) {
         let known = self.uccs.get_mut(&message.ucc).is_some_and(|interest| interest.agents.remove(&message.uri));
-        if known && let Some(source) = self.source(&message.uri) {
-            source.unwatch.do_send(Unwatch { ucc: message.ucc, uri: message.uri });
+        if known {
+            self.let_go(message.ucc, message.uri);
         }
     }
 }
@@ -132,14 +200,63 @@ impl Handler<Leave> for Router {
         if let Some(interest) = self.uccs.remove(&message.ucc) {
             interest.handle.retire();
             for uri in interest.agents {
-                if let Some(source) = self.source(&uri) {
-                    source.unwatch.do_send(Unwatch { ucc: message.ucc, uri });
-                }
+                self.let_go(message.ucc, uri);
             }
         }
         for source in &self.sources {
             source.leave.do_send(message);
         }
+    }
+}
+
+impl Handler<Declined> for Router {
+    type Result = ();
+
+    fn handle(&mut self, Declined { uri }: Declined, _: &mut Self::Context) {
+        let uccs = self.wanting(&uri);
+        if uccs.is_empty() || self.declined.contains_key(&uri) {
+            return;
+        }
+        // A UCC that came while this was on its way has been sent to the source that declines.
+        if let Some(source) = self.source(&uri) {
+            for ucc in &uccs {
+                source.unwatch.do_send(Unwatch { ucc: ucc.id(), uri: uri.clone() });
+            }
+        }
+        self.declined.insert(uri.clone(), uccs.len());
+        tracing::info!(logger = "PresenceProvider", uri = %uri,
+            source = self.source(&uri).map_or("none", |source| source.kind.element()),
+            "no tenant of Microsoft Graph knows the agent; the next source serves it");
+        self.watch_all(&uri, uccs);
+    }
+}
+
+impl Handler<Revive> for Router {
+    type Result = ResponseActFuture<Self, usize>;
+
+    /// An agent that two sources have given up begins anew with the first of them.
+    fn handle(&mut self, message: Revive, _: &mut Self::Context) -> Self::Result {
+        let declined = Arc::new(self.declined.keys().cloned().collect());
+        let order = ReviveAgents { uri: message.uri, declined };
+        let answers: Vec<_> = self.sources.iter().map(|source| source.revive.send(order.clone())).collect();
+        let all = async move {
+            let mut all = Revived::default();
+            for answer in answers {
+                let revived = answer.await.unwrap_or_default();
+                all.count += revived.count;
+                all.given_back.extend(revived.given_back);
+            }
+            all
+        };
+        Box::pin(all.into_actor(self).map(|revived, router, _| {
+            for uri in &revived.given_back {
+                router.declined.remove(uri);
+                tracing::info!(logger = "PresenceProvider", uri = %uri, "the agent is revived; Microsoft Graph is asked for it anew");
+                let uccs = router.wanting(uri);
+                router.watch_all(uri, uccs);
+            }
+            revived.count + revived.given_back.len()
+        }))
     }
 }
 

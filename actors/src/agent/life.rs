@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use presence_core::{
-    Line, LineInput, Presence, Pushed, PushedInput, Subscription, SubscriptionInput, SubscriptionMemory,
+    Attempt, Line, LineInput, Presence, Pushed, PushedInput, Subscription, SubscriptionInput, SubscriptionMemory,
     SubscriptionView,
 };
 
@@ -121,6 +121,14 @@ impl AgentMemory {
     /// True when the agent was given up and nobody has revived it.
     pub(crate) fn is_abandoned(&self) -> bool {
         matches!(self.recall(), Some(Memory::Subscribed(memory)) if memory.abandoned.is_some())
+    }
+
+    /// Under which numbers it is on the wire, or may be.
+    pub(crate) fn dialogs(&self) -> [Option<Attempt>; 2] {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Memory::Subscribed(memory)) => memory.dialogs,
+            Some(Memory::Line(_) | Memory::Pushed(_)) | None => [None; 2],
+        }
     }
 
     /// Takes back what was pushed, while no actor is there to do it; it is told when there is one again. True when something

@@ -13,7 +13,6 @@ pub(crate) use handlers::{FeedLine, FeedPushed, TakeBack};
 pub(crate) use life::{AgentMemory, Birth, Life, Memory};
 
 use crate::clock;
-use crate::local_endpoint::LocalEndpoint;
 use crate::messages::{AgentIdle, CancelToken, ChildDown, SendSubscribe, SendUnsubscribe, TakeToken, TokenSent};
 use crate::occurrence::{Bulletin, Occurrence};
 use crate::throttle::Throttle;
@@ -23,10 +22,17 @@ use crate::watchers::Watchers;
 /// What all agents of one source share.
 pub(crate) struct AgentContext {
     pub(crate) throttle: Option<Addr<Throttle>>,
-    pub(crate) endpoints: Mutex<Vec<(EndpointKind, Addr<LocalEndpoint>)>>,
+    pub(crate) endpoints: Mutex<Vec<AgentDoor>>,
     pub(crate) idle: Recipient<AgentIdle>,
     pub(crate) down: Recipient<ChildDown<AgentUri>>,
     pub(crate) bulletin: Bulletin,
+}
+
+/// Where agents are put on the wire: one endpoint of their source.
+pub(crate) struct AgentDoor {
+    pub(crate) kind: EndpointKind,
+    pub(crate) subscribe: Recipient<SendSubscribe>,
+    pub(crate) unsubscribe: Recipient<SendUnsubscribe>,
 }
 
 /// The actor of one agent URI.
@@ -161,12 +167,13 @@ fn perform(
             let refresh = matches!(effect, SubscriptionEffect::Refresh { .. });
             let agent = ctx.address().recipient();
             return shared.with_endpoint(via, |endpoint| {
-                endpoint.do_send(SendSubscribe { agent, uri: uri.clone(), attempt, refresh });
+                endpoint.subscribe.do_send(SendSubscribe { agent, uri: uri.clone(), attempt, refresh });
             });
         }
         SubscriptionEffect::Unsubscribe { via, attempt } => {
-            return shared
-                .with_endpoint(via, |endpoint| endpoint.do_send(SendUnsubscribe { uri: uri.clone(), attempt }));
+            return shared.with_endpoint(via, |endpoint| {
+                endpoint.unsubscribe.do_send(SendUnsubscribe { uri: uri.clone(), attempt })
+            });
         }
         SubscriptionEffect::Publish(change) => publish(&change, watchers, shared),
         // The endpoint has told what is no agent's fault, once for all of its agents.
@@ -197,11 +204,18 @@ fn perform(
 }
 
 impl AgentContext {
+    /// Agents use this endpoint from now on, in place of an earlier one of its kind.
+    pub(crate) fn use_endpoint(&self, door: AgentDoor) {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoints.retain(|known| known.kind != door.kind);
+        endpoints.push(door);
+    }
+
     /// False when there is no such endpoint at the moment.
-    fn with_endpoint(&self, kind: EndpointKind, then: impl FnOnce(&Addr<LocalEndpoint>)) -> bool {
+    fn with_endpoint(&self, kind: EndpointKind, then: impl FnOnce(&AgentDoor)) -> bool {
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        let endpoint = endpoints.iter().find(|(known, endpoint)| *known == kind && endpoint.connected());
-        if let Some((_, endpoint)) = endpoint {
+        let endpoint = endpoints.iter().find(|door| door.kind == kind && door.subscribe.connected());
+        if let Some(endpoint) = endpoint {
             then(endpoint);
         }
         endpoint.is_some()

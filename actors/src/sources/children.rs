@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, Addr, ResponseFuture};
-use presence_core::{AgentUri, Freshness, Presence, RestartBudget, SourceKind};
+use presence_core::{AgentUri, Attempt, Freshness, Presence, RestartBudget, SourceKind};
 
 use crate::agent::{Agent, AgentContext, AgentMemory, Birth, FeedPushed, Life, TakeBack};
 use crate::clock;
@@ -219,6 +219,29 @@ impl Children {
     /// The actor of an agent that is there.
     pub(crate) fn get(&self, uri: &AgentUri) -> Option<&Addr<Agent>> {
         self.children.get(uri).and_then(|child| child.address.as_ref())
+    }
+
+    /// True when this is the number under which the agent is on the wire now.
+    pub(crate) fn is_on_the_wire_as(&self, uri: &AgentUri, attempt: Attempt) -> bool {
+        self.children.get(uri).is_some_and(|child| child.memory.dialogs().contains(&Some(attempt)))
+    }
+
+    /// True when nothing of the agent can be on the wire.
+    pub(crate) fn holds_nothing(&self, uri: &AgentUri) -> bool {
+        self.children.get(uri).is_none_or(|child| child.memory.dialogs() == [None; 2])
+    }
+
+    /// Lets an agent go at once, with its watchers, whom nobody tells: nothing of it is on the wire, and another source
+    /// takes it over.
+    pub(crate) fn dismiss(&mut self, uri: &AgentUri) {
+        if let Some(agent) = self.children.remove(uri).and_then(|child| child.address) {
+            agent.do_send(Stop);
+        }
+    }
+
+    /// The agents that have an actor.
+    pub(crate) fn uris(&self) -> impl Iterator<Item = &AgentUri> {
+        self.children.iter().filter(|(_, child)| child.address.is_some()).map(|(uri, _)| uri)
     }
 
     /// All actors.

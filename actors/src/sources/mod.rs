@@ -2,29 +2,39 @@
 
 mod attendant;
 mod children;
+mod graph;
 mod pstn;
+mod subscribed;
 mod ucma;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture, SpawnHandle, Supervised, Supervisor};
-use presence_core::{AgentUri, SourceKind};
+use actix::{
+    Actor, Addr, AsyncContext, Context, Handler, MessageResult, ResponseFuture, SpawnHandle, Supervised, Supervisor,
+};
+use presence_core::{AgentUri, SourceKind, SubscriptionInput};
+use presence_graph::{GraphAgentView, GraphView};
 
 pub(crate) use attendant::Attendant;
 use children::Children;
+pub(crate) use graph::{GraphWiring, Introduce, MsGraph, PanicGraph};
 pub(crate) use pstn::Pstn;
+use subscribed::subscribed;
 pub(crate) use ucma::{PanicEndpoint, Ucma};
 
 use crate::agent::{AgentContext, Birth, Life};
 use crate::clock;
-use crate::messages::{AgentIdle, ChildDown, Done, Drain, Leave, PanicNow, PresenceEvent, Unwatch, Watch};
+use crate::messages::{
+    AgentIdle, ChildDown, Done, Drain, Feed, Leave, PanicNow, PresenceEvent, ReviveAgents, Revived, Unwatch, Watch,
+};
 use crate::occurrence::Bulletin;
 use crate::router::SourceHandle;
 use crate::supervise::Escalation;
 use crate::throttle::Throttle;
 use crate::ucc::UccId;
-use crate::views::{AgentView, FindAgent, ObserveAgent, ObserveSource, SourceView};
+use crate::views::{AgentView, EndpointView, FindAgent, ObserveAgent, ObserveSource, SourceView};
 
 /// What makes one source different from another.
 pub(crate) trait Serves: Unpin + Sized + 'static {
@@ -52,9 +62,24 @@ pub(crate) trait Serves: Unpin + Sized + 'static {
     fn drained(_source: &mut Source<Self>, _done: &Done) {}
 
     /// What the source's own parts look like.
-    fn observe(&self) -> ResponseFuture<Vec<crate::views::EndpointView>> {
+    fn observe(&self) -> ResponseFuture<Parts> {
+        Box::pin(std::future::ready(Parts::default()))
+    }
+
+    /// True when [`Serves::inspect`] knows something.
+    const INSPECTS: bool = false;
+
+    /// What the source's parts know of these agents beside their subscriptions, in the same order.
+    fn inspect(&self, _agents: Vec<AgentUri>) -> ResponseFuture<Vec<Option<GraphAgentView>>> {
         Box::pin(std::future::ready(Vec::new()))
     }
+}
+
+/// What the parts of a source look like.
+#[derive(Default)]
+pub(crate) struct Parts {
+    endpoints: Vec<EndpointView>,
+    graph: Option<GraphView>,
 }
 
 /// The actor of one source: parent of the agents that it serves.
@@ -108,6 +133,7 @@ impl<S: Serves> Source<S> {
             drain: address.clone().recipient(),
             observe: address.clone().recipient(),
             find: address.clone().recipient(),
+            revive: address.clone().recipient(),
             drill: address.clone().recipient(),
         }
     }
@@ -133,6 +159,12 @@ impl<S: Serves> Source<S> {
                 source.rearm(ctx);
             })
         });
+    }
+
+    fn feed_all(&self, input: &SubscriptionInput) {
+        for agent in self.children.addresses() {
+            agent.do_send(Feed(input.clone()));
+        }
     }
 
     fn check_drained(&mut self) {
@@ -238,7 +270,9 @@ impl<S: Serves> Handler<ObserveSource> for Source<S> {
     fn handle(&mut self, _: ObserveSource, _: &mut Self::Context) -> Self::Result {
         let addresses: Vec<_> = self.children.addresses().cloned().collect();
         let quarantined = self.children.quarantined();
-        let (endpoints, restarts) = (self.serves.observe(), self.children.restarts());
+        let (parts, restarts) = (self.serves.observe(), self.children.restarts());
+        let uris: Vec<_> = if S::INSPECTS { self.children.uris().cloned().collect() } else { Vec::new() };
+        let inspected = S::INSPECTS.then(|| self.serves.inspect(uris.clone()));
         Box::pin(async move {
             let mut agents = Vec::with_capacity(addresses.len());
             for address in addresses {
@@ -247,7 +281,14 @@ impl<S: Serves> Handler<ObserveSource> for Source<S> {
                 }
             }
             agents.extend(quarantined);
-            SourceView { kind: S::KIND, agents, endpoints: endpoints.await, graph: None, restarts }
+            if let Some(inspected) = inspected {
+                let mut known: BTreeMap<_, _> = uris.into_iter().zip(inspected.await).collect();
+                for agent in &mut agents {
+                    agent.graph = known.remove(&agent.uri).flatten();
+                }
+            }
+            let Parts { endpoints, graph } = parts.await;
+            SourceView { kind: S::KIND, agents, endpoints, graph, restarts }
         })
     }
 }
@@ -259,13 +300,41 @@ impl<S: Serves> Handler<FindAgent> for Source<S> {
         match self.children.get(&message.0) {
             Some(agent) => {
                 let view = agent.send(ObserveAgent);
-                Box::pin(async move { view.await.ok() })
+                let inspected = S::INSPECTS.then(|| self.serves.inspect(vec![message.0]));
+                Box::pin(async move {
+                    let mut view = view.await.ok()?;
+                    if let Some(inspected) = inspected {
+                        view.graph = inspected.await.pop().flatten();
+                    }
+                    Some(view)
+                })
             }
             None => {
                 let quarantined = self.children.find_quarantined(&message.0);
                 Box::pin(std::future::ready(quarantined))
             }
         }
+    }
+}
+
+impl<S: Serves> Handler<ReviveAgents> for Source<S> {
+    type Result = MessageResult<ReviveAgents>;
+
+    fn handle(&mut self, message: ReviveAgents, _: &mut Self::Context) -> Self::Result {
+        let wanted = |uri: &AgentUri| message.uri.as_ref().is_none_or(|only| only == uri);
+        let mut revived = Revived::default();
+        for (uri, agent) in self.children.abandoned().filter(|(uri, _)| wanted(uri)) {
+            if message.declined.contains(uri) && self.children.holds_nothing(uri) {
+                revived.given_back.push(uri.clone());
+            } else {
+                agent.do_send(Feed(SubscriptionInput::Revive));
+                revived.count += 1;
+            }
+        }
+        for uri in &revived.given_back {
+            self.children.dismiss(uri);
+        }
+        MessageResult(revived)
     }
 }
 

@@ -1,29 +1,25 @@
 //! UcmaPresenceSource: subscriptions at Skype for Business pools and RFC 3856 presence servers.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{Addr, AsyncContext, Context, Handler, ResponseFuture};
 use presence_core::{
-    AgentUri, Attempt, EndpointKind, EndpointSet, Presence, RestartBudget, SourceKind, Subscription, SubscriptionInput,
-    SubscriptionMemory, SubscriptionPolicy, Ticket,
+    AgentUri, EndpointKind, EndpointSet, RestartBudget, SourceKind, SubscriptionInput, SubscriptionPolicy,
 };
 use presence_sip::Gather;
 
-use super::{Serves, Source};
-use crate::agent::{Birth, Life, Memory};
+use super::{Parts, Serves, Source, subscribed};
+use crate::agent::{AgentDoor, Birth, Life};
 use crate::clock;
 use crate::local_endpoint::{Depart, LocalEndpoint, Parent, Throttled};
-use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, Feed, PanicNow, Revive};
+use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, PanicNow};
 use crate::setup::EndpointSetup;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
 use crate::transport::Traffic;
-use crate::views::{EndpointView, ObserveEndpoint};
-
-/// How far the numbers of two agents of the same URI are apart when they follow each other at once.
-const NUMBERS_OF_A_LIFE: u32 = 4_096;
+use crate::views::ObserveEndpoint;
 
 /// At the start agents wait so long for the application endpoint when the user endpoint is up before it: agents are the
 /// application endpoint's first, and what an earlier run has left at the pool is replaced by what this one begins there.
@@ -89,19 +85,7 @@ impl Serves for Ucma {
     const KIND: SourceKind = SourceKind::Ucma;
 
     fn life(&self, now: Instant, uri: &AgentUri, birth: Birth) -> Life {
-        let memory = match birth.memory {
-            Some(Memory::Subscribed(memory)) => memory,
-            Some(Memory::Line(_) | Memory::Pushed(_)) | None => blank(now, birth.incarnation),
-        };
-        let mut machine = Subscription::new(now, uri.clone(), Arc::clone(&self.policy), Some(memory));
-        if birth.wanted {
-            // Said first, so that a dialog that is left from an earlier life is taken over and not ended.
-            machine.handle(now, SubscriptionInput::Wanted);
-        }
-        for kind in self.up.iter() {
-            machine.handle(now, SubscriptionInput::EndpointUp(kind));
-        }
-        Life::Subscribed(machine)
+        subscribed(now, uri, birth, Self::KIND, &self.policy, self.up)
     }
 
     fn started(source: &mut Source<Self>, ctx: &mut Context<Source<Self>>) {
@@ -128,33 +112,17 @@ impl Serves for Ucma {
         }
     }
 
-    fn observe(&self) -> ResponseFuture<Vec<EndpointView>> {
+    fn observe(&self) -> ResponseFuture<Parts> {
         let addresses: Vec<_> = self.endpoints.iter().filter_map(|endpoint| endpoint.address.clone()).collect();
         Box::pin(async move {
-            let mut views = Vec::with_capacity(addresses.len());
+            let mut endpoints = Vec::with_capacity(addresses.len());
             for address in addresses {
                 if let Ok(view) = address.send(ObserveEndpoint).await {
-                    views.push(view);
+                    endpoints.push(view);
                 }
             }
-            views
+            Parts { endpoints, graph: None }
         })
-    }
-}
-
-/// What a new agent knows: nothing. Its numbers are not those of an earlier agent of the same URI, whose last answers
-/// may still be on their way.
-fn blank(now: Instant, incarnation: u32) -> SubscriptionMemory {
-    let number = incarnation.wrapping_mul(NUMBERS_OF_A_LIFE);
-    SubscriptionMemory {
-        presence: Arc::new(Presence::unknown(now, SourceKind::Ucma)),
-        sequence: 0,
-        failures: 0,
-        home: EndpointKind::Application,
-        abandoned: None,
-        attempt: Attempt(number),
-        ticket: Ticket(number),
-        dialogs: [None; 2],
     }
 }
 
@@ -180,15 +148,8 @@ impl Source<Ucma> {
         let address =
             LocalEndpoint::launch(endpoint.setup.clone(), self.serves.gather.clone(), endpoint.incarnation, parent);
         endpoint.address = Some(address.clone());
-        let mut shared = self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.retain(|(known, _)| *known != kind);
-        shared.push((kind, address));
-    }
-
-    fn feed_all(&self, input: &SubscriptionInput) {
-        for agent in self.children.addresses() {
-            agent.do_send(Feed(input.clone()));
-        }
+        let (subscribe, unsubscribe) = (address.clone().recipient(), address.recipient());
+        self.shared.use_endpoint(AgentDoor { kind, subscribe, unsubscribe });
     }
 
     fn rise(&mut self, kind: EndpointKind) {
@@ -275,18 +236,6 @@ impl Handler<ChildDown<EndpointKind>> for Source<Ucma> {
         } else {
             self.escalation.escalate(&format!("the {} keeps dying", message.child));
         }
-    }
-}
-
-impl Handler<Revive> for Source<Ucma> {
-    type Result = usize;
-
-    fn handle(&mut self, message: Revive, _: &mut Context<Self>) -> Self::Result {
-        let wanted = |uri: &AgentUri| message.uri.as_ref().is_none_or(|only| only == uri);
-        let agents = self.children.abandoned().filter(|(uri, _)| wanted(uri)).map(|(_, agent)| {
-            agent.do_send(Feed(SubscriptionInput::Revive));
-        });
-        agents.count()
     }
 }
 

@@ -44,8 +44,8 @@ use admission::{Admission, Rarely};
 use connection::FlowWriter;
 pub use discovery::{DiscoveryError, Resolver, ServiceRecord};
 pub use memory::{MemoryNetwork, MemoryPool};
-pub(crate) use stream::plain;
 pub use settings::{ConnectionLimits, Server, TransportSettings};
+pub(crate) use stream::plain;
 pub use tls::{TlsError, TlsFiles, TlsIdentity};
 pub use traffic::Traffic;
 
