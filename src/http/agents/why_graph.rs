@@ -86,10 +86,10 @@ fn active(agent: &AgentView, circumstances: &Circumstances<'_>) -> String {
                 false => format!("It is asked for{every}{account}."),
             };
             if presence.status.availability.is_known() {
-                format!("Microsoft Graph says so since {since}: a user{of}. {how}{heard}")
+                format!("Microsoft Graph says so since {since}: a user{of}. {how}")
             } else {
                 format!(
-                    "Microsoft itself does not know its presence since {since} (PresenceUnknown): a user{of}. {how}{heard}"
+                    "Microsoft itself does not know its presence since {since} (PresenceUnknown): a user{of}. {how}"
                 )
             }
         }

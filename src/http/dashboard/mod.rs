@@ -7,6 +7,7 @@
 //! | requests, tokens, problems; the stream of events | `assets/api.js`, `assets/signin.js`, `assets/stream.js` |
 //! | is what is shown still true | `assets/connection.js` |
 //! | verdict, recovery, endpoints, numbers | `assets/overview.js` |
+//! | the tenants of Microsoft Graph | `assets/tenants.js` |
 //! | the list: its pages, its rows, its filters, its address | `assets/agents.js`, `grid.js`, `row.js`, `filters.js`, `view.js` |
 //! | one agent | `assets/drawer.js`, `assets/detail.js` |
 //! | queues, live feed, charts | `assets/queues.js`, `assets/live.js`, `assets/charts.js` |
@@ -40,7 +41,7 @@ macro_rules! asset {
 }
 
 /// Everything that the page consists of, by its name below `/dashboard/`.
-const FILES: [(&str, &str); 27] = [
+const FILES: [(&str, &str); 28] = [
     asset!("agents.js"),
     asset!("api.js"),
     asset!("base.css"),
@@ -65,6 +66,7 @@ const FILES: [(&str, &str); 27] = [
     asset!("signin.js"),
     asset!("stream.js"),
     asset!("table.css"),
+    asset!("tenants.js"),
     asset!("theme.js"),
     asset!("view.js"),
     asset!("index.html"),

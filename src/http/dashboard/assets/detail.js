@@ -1,13 +1,14 @@
 // What the detail of an agent says, as elements.
 
 import { make } from "./dom.js";
-import { ago, capital, clock, count, duration, exact, plural, secondsUntil, source, state } from "./format.js";
+import { GRAPH, ago, capital, clock, count, duration, exact, plural, secondsUntil, source, state } from "./format.js";
 import { presenceMark } from "./row.js";
 
 const OUTCOMES = { taken: "serves it", refused: "no", disabled: "off", not_reached: "not asked" };
 const OWNERS = {
   transient: "the agent, perhaps not for long", not_found: "the agent: not known", forbidden: "the agent: refuses us",
   dialog: "the dialog", invariant: "the agent: its presence cannot change", endpoint: "the endpoint or the pool",
+  tenant: "the account, the tenant or the network",
 };
 
 /**
@@ -16,13 +17,16 @@ const OWNERS = {
  * @returns {Node[]}
  */
 export function detail(answer, { may, revive }) {
-  const { agent, subscription } = answer;
+  const { agent, subscription, graph } = answer;
+  const asked = answer.source === GRAPH;
   return [
     head(answer),
     make("p.why", {}, answer.why),
     agent.state === "abandoned" && abandoned(may("operate"), revive),
-    subscription && section("Subscription", facts(subscriptionFacts(agent, subscription))),
-    subscription?.last_failure && section("Last failure", facts(failureFacts(subscription.last_failure))),
+    graph && section("Microsoft Graph", facts(graphFacts(graph))),
+    subscription && !asked && section("Subscription", facts(subscriptionFacts(agent, subscription))),
+    subscription && asked && agent.state !== "active" && section("Attempts", facts(subscriptionFacts(agent, subscription))),
+    subscription?.last_failure && section("Last failure", facts(failureFacts(subscription.last_failure, asked))),
     section("Source", rules(answer.rules)),
     section(agent.uccs.length === 1 ? "Watched by 1 queue" : `Watched by ${count(agent.uccs.length)} queues`, queues(agent.uccs)),
     section("Can be reached by", capabilities(answer.capabilities)),
@@ -38,7 +42,7 @@ function head({ agent }) {
     presenceMark(presence),
     make("p.detail-tags", {},
       make("span.tag", { "data-freshness": presence.freshness }, capital(presence.freshness)),
-      make("span.tag", { "data-state": agent.state }, state(agent.state)),
+      make("span.tag", { "data-state": agent.state }, state(agent.state, presence.source)),
       make("span.faint", {}, `${presence.availability.value}`)),
     make("p.faint", {}, known && `since ${clock(presence.since)} (${ago(presence.since)})`, known && where && " · ", where));
 }
@@ -62,9 +66,19 @@ function facts(pairs) {
   return list;
 }
 
+function graphFacts({ tenant, object_id: id, account, notified, heard_at: heard }) {
+  return [
+    ["Tenant", tenant ?? "not known yet"],
+    ["User", id ? make("code", {}, id) : "being looked up"],
+    ["Account", account],
+    ["Changes", notified ? "are notified, and asked for now and then" : "are found by asking"],
+    ["Last answer", make("span", { "data-heard": true }, heard ? clock(heard) : "none yet")],
+  ];
+}
+
 function subscriptionFacts(agent, { endpoint, attempt, failures, next_retry: next, expires }) {
   return [
-    ["State", state(agent.state)],
+    ["State", state(agent.state, agent.presence.source)],
     ["Endpoint", endpoint && capital(endpoint)],
     ["Attempt", agent.state !== "active" && String(attempt)],
     ["Failures that count", failures > 0 && String(failures)],
@@ -73,12 +87,12 @@ function subscriptionFacts(agent, { endpoint, attempt, failures, next_retry: nex
   ];
 }
 
-function failureFacts({ owner, by, code, ms_diagnostics: diagnostics, detail: text, retry_after: wait }) {
+function failureFacts({ owner, by, code, ms_diagnostics: diagnostics, detail: text, retry_after: wait }, asked) {
   return [
     ["What", text],
-    ["SIP code", code && String(code)],
+    [asked ? "HTTP status" : "SIP code", code && String(code)],
     ["ms-diagnostics", diagnostics && String(diagnostics)],
-    ["Owner", OWNERS[owner] ?? owner],
+    ["Owner", OWNERS[asked && owner === "endpoint" ? "tenant" : owner] ?? owner],
     ["Ended by", by],
     ["Asked us to wait", wait && duration(wait)],
   ];

@@ -1,9 +1,9 @@
 // The detail of one agent: a dialog at the side, opened by a click, by Enter, or by the address.
 
 import { agentPath, ask } from "./api.js";
-import { byId, debounced, icon, make, toast } from "./dom.js";
+import { byId, debounced, icon, make, setText, toast } from "./dom.js";
 import { detail } from "./detail.js";
-import { uriParts } from "./format.js";
+import { clock, uriParts } from "./format.js";
 
 /** The detail. */
 export class Drawer {
@@ -84,7 +84,10 @@ export class Drawer {
   }
 
   #show(answer) {
-    const facts = JSON.stringify({ ...answer, subscription: { ...answer.subscription, next_retry_in: 0 } });
+    // What is marked to be copied stays marked: what only tells that it is still so is no reason to write all anew.
+    const facts = JSON.stringify({ ...answer, subscription: { ...answer.subscription, next_retry_in: 0 }, graph: { ...answer.graph, heard_at: 0 } });
+    const heard = this.#body.querySelector("[data-heard]");
+    if (heard && answer.graph?.heard_at) setText(heard, clock(answer.graph.heard_at));
     if (facts === this.#shown) return;
     // What is focused inside is found again by its name, and the place in the text stays.
     const focused = document.activeElement?.getAttribute("data-keep");

@@ -13,7 +13,7 @@ const CHIPS = [
   ["Unknown", { freshness: "unknown" }],
   ["Abandoned", { state: "abandoned" }],
 ];
-const SOURCES = ["UcmaPresenceSource", "PstnPresenceSource", "AttendantServiceSource"];
+const SOURCES = ["UcmaPresenceSource", "MsGraphPresenceSource", "PstnPresenceSource", "AttendantServiceSource"];
 
 /** The filters of the list. */
 export class Filters {

@@ -111,6 +111,9 @@ export function activity({ activity: token, availability: { name } }) {
   return words.toLowerCase() === (AVAILABILITIES[name] ?? "").toLowerCase() ? "" : words;
 }
 
+/** The source of Teams agents. */
+export const GRAPH = "MsGraphPresenceSource";
+
 const STATES = {
   served: "Served", idle: "Idle", waiting_for_endpoint: "Waiting", awaiting_token: "In queue",
   subscribing: "Subscribing", active: "Subscribed", backing_off: "Backing off", abandoned: "Abandoned",
@@ -119,10 +122,15 @@ const STATES = {
 
 /** All states that an agent can have, with their words. */
 export const states = Object.entries(STATES);
+/** Nothing is subscribed to at Microsoft: it is asked. */
+const ASKED = { active: "Asked for", subscribing: "Starting", waiting_for_endpoint: "Waiting" };
+/**
+ * @param {string} name
+ * @param {string} [origin] the agent's source
+ */
+export const state = (name, origin) => (origin === GRAPH && ASKED[name]) || (STATES[name] ?? name);
 /** @param {string} name */
-export const state = (name) => STATES[name] ?? name;
-/** @param {string} name */
-export const source = (name) => name.replace(/PresenceSource$|ServiceSource$/, "");
+export const source = (name) => (name === GRAPH ? "Graph" : name.replace(/PresenceSource$|ServiceSource$/, ""));
 /** @param {string} name such as `application` */
 export const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1);
 

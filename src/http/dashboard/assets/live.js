@@ -29,7 +29,7 @@ export class Live {
 
   /** @param {any} event of the observer's stream */
   add(event) {
-    if (!["changed", "endpoint", "lagged", "note"].includes(event.type)) return;
+    if (!["changed", "endpoint", "graph", "lagged", "note"].includes(event.type)) return;
     this.#waiting.push({ ...event, seen: now() });
     if (this.#waiting.length > KEPT) this.#missed += this.#waiting.splice(0, this.#waiting.length - KEPT).length;
     this.#timer ||= setTimeout(() => this.#flush(), EVERY);
@@ -67,6 +67,7 @@ export class Live {
       const word = `${capital(event.endpoint)} endpoint ${event.state}`;
       return make("li.feed-endpoint", { "data-up": event.up }, time, make("span.feed-text", {}, word, event.why ? `: ${event.why}` : ""));
     }
+    if (event.type === "graph") return make("li.feed-endpoint", { "data-up": event.good }, time, make("span.feed-text", {}, event.text));
     const [, address] = uriParts(event.uri);
     const click = () => this.open(event.uri);
     const { previous, presence } = event;

@@ -94,7 +94,7 @@ function happened(event) {
   if (event.type === "changed") {
     if (agents.apply(event)) grid.draw();
     drawer.touched(event.uri);
-  } else if (event.type === "lagged" || event.type === "endpoint") agents.refresh();
+  } else if (event.type === "lagged" || event.type === "endpoint" || event.type === "graph") agents.refresh();
   live.add(event);
 }
 

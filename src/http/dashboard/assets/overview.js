@@ -2,6 +2,7 @@
 
 import { connection } from "./connection.js";
 import { byId, icon, make, setAttribute, setText } from "./dom.js";
+import { showTenants } from "./tenants.js";
 import { ago, capital, clock, count, duration, plural, rate, secondsUntil } from "./format.js";
 
 const VERDICTS = {
@@ -62,6 +63,7 @@ export class Overview {
     this.#verdict();
     this.#numbers(status);
     this.#endpoints(status);
+    showTenants(status.graph ?? []);
     this.tick();
   }
 
@@ -150,7 +152,9 @@ export class Overview {
         lines: [endpoint.uri, standing(endpoint)],
       })),
       ...unready
+        // The endpoints and the tenants have cards of their own.
         .filter((source) => source.source !== "UcmaPresenceSource" || status.endpoints.length === 0)
+        .filter((source) => source.source !== "MsGraphPresenceSource" || !status.graph?.length)
         .map((source) => ({ key: source.source, up: false, title: source.source, word: "Not ready", lines: [source.why ?? ""] })),
     ];
     const list = byId("endpoints");

@@ -1,7 +1,7 @@
 // One row of the table, and the small marks that other parts show too.
 
 import { icon, make, setAttribute, setIcon, setText } from "./dom.js";
-import { activity, ago, availability, capital, clock, exact, source, state, uriParts } from "./format.js";
+import { GRAPH, activity, ago, availability, capital, clock, exact, source, state, uriParts } from "./format.js";
 
 /** States that are as they should be: they are not worth a second look. */
 const CALM = new Set(["active", "served"]);
@@ -57,18 +57,20 @@ export function fillRow(row, agent) {
   setText(parts.since, known ? ago(presence.since) : "–");
   setAttribute(parts.since, "title", known ? exact(presence.since) : null);
   setText(parts.fresh, capital(presence.freshness));
-  setText(parts.state, state(agent.state));
+  setText(parts.state, state(agent.state, presence.source));
   setAttribute(parts.state, "title", standing(agent));
   setText(parts.source, source(presence.source));
-  setText(parts.endpoint, agent.endpoint === "application" ? "app" : agent.endpoint ?? "");
-  setAttribute(parts.source.parentElement, "title", agent.endpoint ? `${presence.source}, ${agent.endpoint} endpoint` : presence.source);
+  setText(parts.endpoint, agent.endpoint === "application" ? "app" : agent.endpoint ?? agent.account ?? "");
+  const via = (agent.endpoint && `, ${agent.endpoint} endpoint`) || (agent.account && `, account ${agent.account}`) || "";
+  setAttribute(parts.source.parentElement, "title", `${presence.source}${via}`);
   setText(parts.queue, agent.uccs[0] ?? "–");
   setText(parts.more, agent.uccs.length > 1 ? `+${agent.uccs.length - 1}` : "");
   setAttribute(row.lastElementChild, "title", agent.uccs.slice(0, 30).join(", "));
 }
 
 /** What the state means where a word is too short. */
-function standing({ state: name, failures, next_retry: next }) {
+function standing({ state: name, failures, next_retry: next, presence }) {
+  if (name === "waiting_for_endpoint" && presence.source === GRAPH) return "Microsoft Graph cannot be asked: it waits";
   if (name === "waiting_for_endpoint") return "No endpoint can be used: it waits for one";
   if (name === "awaiting_token") return "It waits for its turn: the throttle lets so many a second on the wire";
   if (name === "backing_off" && next) return `Failed ${failures} times, tried again at ${clock(next)}`;
