@@ -1,6 +1,7 @@
 //! What a simulated Microsoft Graph has counted.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Seconds that are kept one by one: a day; later ones are counted in the last.
@@ -26,6 +27,8 @@ pub struct GraphCounters {
     pub ids_asked: u64,
     /// The most of them in one request.
     pub largest_batch: usize,
+    /// The longest path and query, in bytes.
+    pub longest_path: usize,
     /// Requests that were one too many (429).
     pub throttled: u64,
     /// Changes of presence.
@@ -49,6 +52,31 @@ impl GraphCounters {
     #[must_use]
     pub fn of_kind(&self, kind: &str) -> u64 {
         self.by_kind.get(kind).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for GraphCounters {
+    /// One line: `token=1 presences=24 ... 200=25 ids=15000 ...`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (kind, count) in &self.by_kind {
+            write!(f, "{kind}={count} ")?;
+        }
+        for (status, count) in &self.by_status {
+            write!(f, "{status}={count} ")?;
+        }
+        write!(
+            f,
+            "ids={} largest-batch={} most-in-a-second={} throttled={} changes={} subscriptions={} notices={} redelivered={} lost={}",
+            self.ids_asked,
+            self.largest_batch,
+            self.most_in_a_second,
+            self.throttled,
+            self.changes,
+            self.live_subscriptions,
+            self.notices,
+            self.redelivered,
+            self.lost
+        )
     }
 }
 
