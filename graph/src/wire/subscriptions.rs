@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -52,9 +52,9 @@ fn json(value: &impl Serialize) -> Body {
     Body::Json(Bytes::from(serde_json::to_vec(value).expect("texts are always JSON")))
 }
 
-/// A time as Microsoft takes it: in UTC, in whole seconds.
+/// A time as Microsoft takes it: in UTC, in whole seconds (the rest is left out).
 fn date_time(time: Timestamp) -> String {
-    time.round(Unit::Second).unwrap_or(time).to_string()
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
 }
 
 /// Asks for a subscription to the presence of these users (at most 650) until then. Microsoft answers after its handshake with
@@ -212,13 +212,13 @@ mod tests {
             "notificationUrl": "https://pp.example/graph/notifications",
             "lifecycleNotificationUrl": "https://pp.example/graph/notifications",
             "resource": format!("/communications/presences?$filter=id in ('{USER}','0fc0d6db-0073-42e5-a186-853da75fb308')"),
-            "expirationDateTime": "2026-01-01T00:00:01Z",
+            "expirationDateTime": "2026-01-01T00:00:00Z",
             "clientState": "state",
         });
         assert_eq!(body(&request), expected);
         let renewal = renew_subscription("a/b?c", until);
         assert_eq!((renewal.method, renewal.path.as_str()), (Method::Patch, "/v1.0/subscriptions/a%2Fb%3Fc"));
-        assert_eq!(body(&renewal), serde_json::json!({"expirationDateTime": "2026-01-01T00:00:01Z"}));
+        assert_eq!(body(&renewal), serde_json::json!({"expirationDateTime": "2026-01-01T00:00:00Z"}));
     }
 
     #[test]
