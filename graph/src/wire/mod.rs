@@ -9,6 +9,7 @@ mod presence;
 mod subscriptions;
 mod token_error;
 mod tokens;
+mod users;
 
 pub use failure::{Ruling, rule};
 pub use notices::{Lifecycle, Notice, NoticesError, parse_notices};
@@ -19,3 +20,4 @@ pub(crate) use subscriptions::{
 };
 pub use token_error::{TokenError, TokenErrorKind};
 pub use tokens::{DeviceCode, Grant, Token, device_code_request, parse_device_code, parse_token, token_request};
+pub(crate) use users::{MAX_NAMES, Place, User, UserList, parse_user, parse_users, user_request, users_request};
