@@ -1,5 +1,6 @@
 //! The command line.
 
+mod graph;
 mod token;
 
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ pub use crate::terminal::arguments::{
 };
 use crate::terminal::examples;
 use crate::this_computer;
+use graph::GRAPH_EXAMPLES;
+pub use graph::{GraphAction, GraphArguments, GraphCheckArguments, GraphLoginArguments};
 use token::TOKEN_EXAMPLES;
 pub use token::{
     TokenAction, TokenArguments, TokenCreateArguments, TokenListArguments, TokenRevokeArguments, TokensArgument,
@@ -56,7 +59,7 @@ pub enum Command {
     /// Say which source serves an agent, which rule matched, and why the earlier ones did not
     ///
     /// The sources are asked in a fixed order: AttendantServiceSource by its patterns, PstnPresenceSource for E.164
-    /// line URIs, then UcmaPresenceSource for all the rest. Exit code 0 when a source takes the URI, 1 when none does.
+    /// line URIs, MsGraphPresenceSource for users of Teams, then UcmaPresenceSource for all the rest. Exit code 0 when a source takes the URI, 1 when none does.
     #[command(after_long_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArguments),
 
@@ -105,6 +108,12 @@ pub enum Command {
     /// written, 78 when it cannot be used.
     #[command(after_long_help = TOKEN_EXAMPLES)]
     Token(TokenArguments),
+
+    /// Check the accounts of Microsoft Graph, and sign in for those that are a person's
+    ///
+    /// Works on the accounts of `MsGraphPresenceSource` and their credentials, and asks Microsoft; it needs no running provider.
+    #[command(after_long_help = GRAPH_EXAMPLES)]
+    Graph(GraphArguments),
 
     /// Say in one glance whether everything is well with a running provider
     ///

@@ -9,6 +9,8 @@ use presence_config::{Dialect, PoolAddress, PoolSettings, Settings, Transport, U
 use presence_core::{AgentUri, EndpointKind, RetryPolicy, RetryPolicyError};
 use presence_sip::{Credentials, TransportKind};
 
+use crate::graph::{GraphAssembleError, graph_setup};
+
 /// Why good settings cannot be started from. The text fits after "failed to start: ".
 #[derive(Debug, thiserror::Error)]
 pub enum AssembleError {
@@ -42,13 +44,23 @@ pub enum AssembleError {
     /// An agent's URI of an endpoint has no domain to look the pool up by.
     #[error("`{0}` has no domain to look the pool up by; name the pool's Address")]
     NoDomain(AgentUri),
+    /// The Graph source cannot be built.
+    #[error("Microsoft Graph: {0}")]
+    Graph(#[from] GraphAssembleError),
 }
 
 /// Builds what [`presence_actors::Provider::start`] takes.
 ///
 /// # Errors
-/// When what the settings name cannot be used: a certificate, a password file, a dialect.
+/// When what the settings name cannot be used: a certificate, a password file, a dialect, the credential of an account.
 pub fn setup(settings: &Settings) -> Result<Setup, AssembleError> {
+    let mut setup = pool_setup(settings)?;
+    setup.graph = graph_setup(settings)?;
+    Ok(setup)
+}
+
+/// The same without the Graph source.
+pub(crate) fn pool_setup(settings: &Settings) -> Result<Setup, AssembleError> {
     let endpoints = settings.ucma.as_ref().map(endpoints).transpose()?.unwrap_or_default();
     let mut setup = Setup::new(settings.source_rules(), endpoints);
     setup.subscriptions_per_second = settings.max_presence_subscriptions_per_second;

@@ -57,6 +57,39 @@ pub struct FullStart {
     pub subscriptions_per_second: u32,
     /// The time from the first subscription to the last, in seconds.
     pub seconds: f64,
+    /// What the agents of Microsoft Graph cost, when the source is enabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graph: Option<GraphLoad>,
+}
+
+/// What polling the agents of Microsoft Graph costs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GraphLoad {
+    /// How many agents are asked for there.
+    pub agents: usize,
+    /// How many of them go to another source if no tenant knows them.
+    pub tentative: usize,
+    /// The requests of one sweep over all of them.
+    pub requests_per_sweep: usize,
+    /// How long a sweep takes, in seconds.
+    pub sweep_seconds: f64,
+    /// How many requests that makes in a second.
+    pub requests_per_second: f64,
+}
+
+impl GraphLoad {
+    /// What these settings cost.
+    fn of(settings: &Settings) -> Option<Self> {
+        let sweep_seconds = settings.graph.as_ref()?.sweep.as_secs_f64();
+        let rules = settings.source_rules();
+        let selections: Vec<_> = settings.agents().iter().map(|uri| rules.select(uri)).collect();
+        let at_graph = || selections.iter().filter(|one| one.source == Some(SourceKind::MsGraph));
+        let agents = at_graph().count();
+        let tentative = at_graph().filter(|one| one.otherwise.is_some()).count();
+        let requests_per_sweep = agents.div_ceil(presence_graph::wire::MAX_PRESENCE_IDS);
+        let requests_per_second = requests_per_sweep as f64 / sweep_seconds;
+        Some(Self { agents, tentative, requests_per_sweep, sweep_seconds, requests_per_second })
+    }
 }
 
 impl FullStart {
@@ -76,7 +109,8 @@ impl FullStart {
         let subscriptions = by_source.get(SourceKind::Ucma.element()).copied().unwrap_or(0);
         let subscriptions_per_second = settings.max_presence_subscriptions_per_second.get();
         let seconds = time_for(settings, subscriptions).as_secs_f64();
-        Self { agents: agents.len(), by_source, unserved, subscriptions, subscriptions_per_second, seconds }
+        let graph = GraphLoad::of(settings);
+        Self { agents: agents.len(), by_source, unserved, subscriptions, subscriptions_per_second, seconds, graph }
     }
 }
 
@@ -193,6 +227,17 @@ fn start_text(settings: &Settings, start: &FullStart) -> String {
         let more = if start.unserved.len() > SHOWN { ", ..." } else { "" };
         let count = counted(start.unserved.len(), "agent");
         let _ = writeln!(text, "  {:<22}  {count}, whose presence stays unknown: {shown}{more}", "no source");
+    }
+    if let Some(graph) = start.graph.as_ref().filter(|graph| graph.agents > 0) {
+        let requests = counted(graph.requests_per_sweep, "request");
+        let _ = writeln!(
+            text,
+            "  {requests} to Microsoft Graph every {} s ask for all of its agents: {:.1} per second",
+            graph.sweep_seconds, graph.requests_per_second
+        );
+        if graph.tentative > 0 {
+            let _ = writeln!(text, "  {} go to the pool if no tenant knows them", counted(graph.tentative, "agent"));
+        }
     }
     let subscriptions = counted(start.subscriptions, "subscription");
     let time = spoken(time_for(settings, start.subscriptions));

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use presence_core::log_text::Safe;
-use presence_core::{AgentUri, Considered, MatchRules, Selection, SourceKind, SourceRules, Verdict};
+use presence_core::{AgentUri, Considered, MatchRules, Scheme, Selection, SourceKind, SourceRules, Verdict};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,6 +24,10 @@ pub struct Explanation {
     pub original: String,
     /// The element of Config.xml of the source that serves the agent; absent when none does.
     pub source: Option<String>,
+    /// The element of the source that serves the agent if `source` turns out not to know it; absent when `source` has the agent in
+    /// any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<String>,
     /// The sources in the order in which they are asked.
     pub considered: Vec<Consideration>,
 }
@@ -49,17 +53,21 @@ pub struct Consideration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The source is not enabled, or not served by this version.
+    /// The source is not enabled.
     Disabled,
     /// The agent is none of its agents.
     Refused,
     /// It serves the agent.
     Taken,
+    /// It serves the agent if it turns out to know it.
+    Tentative,
+    /// It serves the agent if the earlier source that was asked turns out not to know it.
+    Otherwise,
     /// An earlier source serves the agent.
     NotReached,
 }
 
-/// A rule of AttendantServiceSource.
+/// A rule (`Match`) of AttendantServiceSource or MsGraphPresenceSource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Rule {
     /// Which `Match` it is in the order of the file, from 1.
@@ -72,14 +80,18 @@ impl Explanation {
     /// Asks the sources about an agent.
     #[must_use]
     pub fn of(uri: &AgentUri, rules: &SourceRules) -> Self {
-        let Selection { source, considered, otherwise: _ } = rules.select(uri);
-        let patterns = rules.attendant.as_ref().map_or(&[][..], MatchRules::patterns);
-        let considered = considered.into_iter().map(|one| consideration(one, patterns)).collect();
+        let Selection { source, considered, otherwise } = rules.select(uri);
+        let element = |source: SourceKind| source.element().to_owned();
+        let considered = considered.into_iter().map(|one| {
+            let patterns = patterns(one.source, uri, rules);
+            consideration(one, patterns)
+        });
         Self {
             uri: uri.as_str().to_owned(),
             original: uri.original().to_owned(),
-            source: source.map(|source| source.element().to_owned()),
-            considered,
+            source: source.map(element),
+            otherwise: otherwise.map(element),
+            considered: considered.collect(),
         }
     }
 
@@ -94,6 +106,8 @@ impl Explanation {
         for one in &self.considered {
             let mark = match one.verdict {
                 Outcome::Taken => "yes",
+                Outcome::Tentative => "if",
+                Outcome::Otherwise => "or",
                 Outcome::Refused => "no",
                 Outcome::Disabled => "off",
                 Outcome::NotReached => "-",
@@ -106,12 +120,29 @@ impl Explanation {
                 let _ = write!(text, "\n{:31}nor do {} more; --json shows them all", "", more + 1);
             }
         }
-        match &self.source {
-            Some(source) => text.push_str(&format!("\nResult = The {source} is used\n")),
-            None => text.push_str("\nResult = No source is used: the presence of this agent stays unknown\n"),
+        match (&self.source, &self.otherwise) {
+            (Some(source), Some(other)) => {
+                text.push_str(&format!(
+                    "\nResult = The {source} is used if a tenant knows the agent, else the {other}\n"
+                ));
+            }
+            (Some(source), None) => text.push_str(&format!("\nResult = The {source} is used\n")),
+            (None, _) => text.push_str("\nResult = No source is used: the presence of this agent stays unknown\n"),
         }
         text
     }
+}
+
+/// The patterns that a source has tried on an agent.
+fn patterns<'r>(source: SourceKind, uri: &AgentUri, rules: &'r SourceRules) -> &'r [String] {
+    let tried = match source {
+        SourceKind::Attendant => rules.attendant.as_ref(),
+        SourceKind::MsGraph if uri.scheme() != Scheme::Tel => {
+            rules.graph.as_ref().and_then(|graph| graph.patterns.as_ref())
+        }
+        SourceKind::MsGraph | SourceKind::Pstn | SourceKind::Ucma => None,
+    };
+    tried.map_or(&[], MatchRules::patterns)
 }
 
 fn consideration(Considered { source, verdict }: Considered, patterns: &[String]) -> Consideration {
@@ -121,14 +152,14 @@ fn consideration(Considered { source, verdict }: Considered, patterns: &[String]
     };
     let (verdict, rule, unmatched, why) = match verdict {
         Verdict::Disabled => (Outcome::Disabled, None, Vec::new(), "it is not enabled".to_owned()),
-        Verdict::NoMatch { why } if source == SourceKind::Attendant => (Outcome::Refused, None, rules(usize::MAX), why),
-        Verdict::NoMatch { why } => (Outcome::Refused, None, Vec::new(), why),
+        Verdict::NoMatch { why } => (Outcome::Refused, None, rules(usize::MAX), why),
         Verdict::Matched { index, pattern } => {
             let why = format!("rule {}, `{pattern}`, matches", index + 1);
             (Outcome::Taken, Some(Rule { number: index + 1, pattern }), rules(index), why)
         }
         Verdict::Taken(why) => (Outcome::Taken, None, Vec::new(), why.to_owned()),
-        Verdict::Tentative(why) | Verdict::Otherwise(why) => (Outcome::Taken, None, Vec::new(), why.to_owned()),
+        Verdict::Tentative(why) => (Outcome::Tentative, None, Vec::new(), why.to_owned()),
+        Verdict::Otherwise(why) => (Outcome::Otherwise, None, Vec::new(), why.to_owned()),
         Verdict::NotReached => (Outcome::NotReached, None, Vec::new(), "not asked any more".to_owned()),
     };
     Consideration { source: source.element().to_owned(), verdict, rule, unmatched, why }

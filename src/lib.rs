@@ -13,6 +13,7 @@ pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
+pub mod graph;
 pub mod hosted_ucc;
 pub mod http;
 pub mod logging;

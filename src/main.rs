@@ -8,7 +8,7 @@ use clap::Parser;
 use presence_provider::answer::Answer;
 use presence_provider::args::{Arguments, Command};
 use presence_provider::exit::Exit;
-use presence_provider::{check, doctor, explain, provision, simulate, start, terminal, token};
+use presence_provider::{check, doctor, explain, graph, provision, simulate, start, terminal, token};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -44,6 +44,7 @@ fn answer(arguments: &Arguments, color: bool) -> Answer {
         Command::Revive(arguments) => terminal::revive(arguments),
         Command::Queues(arguments) => terminal::queues(arguments),
         Command::Completions(arguments) => terminal::completions(arguments),
+        Command::Graph(arguments) => graph::graph(arguments, color),
         Command::Token(arguments) => token::token(arguments, color),
     }
 }

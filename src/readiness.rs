@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use presence_config::{Dialect, Settings};
 use presence_core::SourceKind;
 
-use crate::assemble;
+use crate::check::FullStart;
 use crate::http::{Access, access, tls};
+use crate::{assemble, graph};
 
 /// After this long a subscription is refreshed in the dialect `simple`: servers grant an hour, and a tenth of it is kept in
 /// hand.
@@ -23,7 +24,8 @@ const REFRESHED_EVERY_AT_A_POOL: Duration = Duration::from_secs(8 * 3600 - 900);
 pub fn obstacles(settings: &Settings) -> Vec<String> {
     let missing_files = settings.missing_files();
     let unusable = if missing_files.is_empty() { unusable_files(settings) } else { Vec::new() };
-    [settings.missing_for_start(), missing_files, unusable].concat()
+    let accounts = settings.graph.as_ref().map(graph::obstacles).unwrap_or_default();
+    [settings.missing_for_start(), missing_files, unusable, accounts].concat()
 }
 
 /// Why files that can be opened cannot be used.
@@ -47,7 +49,22 @@ pub fn doubts(settings: &Settings) -> Vec<String> {
     let skype = settings.ucma.as_ref().is_some_and(|ucma| ucma.pool.dialect == Dialect::Skype);
     let every = if skype { REFRESHED_EVERY_AT_A_POOL } else { REFRESHED_EVERY };
     let load = refresh_load(subscriptions, settings.max_presence_subscriptions_per_second.get(), every);
-    load.into_iter().chain(nobody_admitted(settings)).collect()
+    let accounts = settings.graph.as_ref().map(graph::doubts).unwrap_or_default();
+    load.into_iter().chain(nobody_admitted(settings)).chain(accounts).chain(sweep_load(settings)).collect()
+}
+
+/// The accounts together must be able to keep up the sweep, and a tenth must stay free for lookups and news.
+fn sweep_load(settings: &Settings) -> Option<String> {
+    let graph = settings.graph.as_ref()?;
+    let load = FullStart::of(settings).graph?;
+    let rate = f64::from(graph.requests_per_second.get()) * graph.accounts.len() as f64;
+    (load.requests_per_second > rate * 0.9).then(|| {
+        format!(
+            "{} agents need {:.1} requests per second to Microsoft Graph for a sweep of {} s, and the accounts together may make \
+             {rate}; a longer SweepInterval or more accounts help",
+            load.agents, load.requests_per_second, load.sweep_seconds
+        )
+    })
 }
 
 /// A tokens file in which every token has expired, or none is.

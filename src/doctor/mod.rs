@@ -1,7 +1,7 @@
 //! `presence-provider doctor`: everything between this computer and a subscription that works, step by step.
 //!
 //! ```text
-//! file -> names -> listener -> certificate, key, authorities -> each server -> endpoints -> one subscription -> end
+//! file -> accounts of Microsoft Graph -> names -> listener -> certificate, key, authorities -> each server -> endpoints -> one subscription -> end
 //! ```
 //!
 //! The files and the sockets are looked at here; the endpoints and the subscription are the provider's own, started for
@@ -12,7 +12,7 @@ mod identity;
 mod listener;
 mod names;
 mod pool;
-mod report;
+pub(crate) mod report;
 mod trial;
 
 use std::io::{self, IsTerminal, Write};
@@ -27,6 +27,7 @@ use crate::args::DoctorArguments;
 use crate::assemble;
 use crate::configuration::complaint;
 use crate::exit::Exit;
+use crate::graph;
 use heard::Heard;
 use report::Telling;
 pub use report::{Outcome, Report, Step};
@@ -107,6 +108,10 @@ fn file_step(loaded: &Loaded) -> Step {
 async fn examine<W: Write>(arguments: &DoctorArguments, loaded: &Loaded, heard: &Heard, telling: &mut Telling<W>) {
     let settings = &loaded.settings;
     telling.tell(file_step(loaded));
+    if let Some(graph) = &settings.graph {
+        let agent = arguments.agent.as_ref();
+        graph::examine(settings, graph, agent, |step| telling.tell(step)).await;
+    }
     let Some(ucma) = &settings.ucma else {
         for step in ["names", "listener", "certificate", "pool", "endpoint", "subscription"] {
             telling.tell(Step::skipped(step, "UcmaPresenceSource is not enabled: there is no pool"));
@@ -125,7 +130,7 @@ async fn examine<W: Write>(arguments: &DoctorArguments, loaded: &Loaded, heard: 
     let files = identity::identity(&ucma.pool, now);
     files.into_iter().for_each(|step| telling.tell(step));
 
-    let setup = assemble::setup(settings);
+    let setup = assemble::pool_setup(settings);
     let identity =
         setup.as_ref().ok().and_then(|setup| setup.endpoints.first()).and_then(|endpoint| endpoint.tls.as_ref());
     let kind = assemble::transport_kind(ucma.pool.transport);

@@ -50,6 +50,9 @@ impl Outcome {
 pub struct Step {
     /// What was checked, in a word or two.
     pub step: &'static str,
+    /// The account of Microsoft Graph that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// How it went.
     pub result: Outcome,
     /// What was found: one sentence without a final stop.
@@ -61,38 +64,43 @@ pub struct Step {
 }
 
 impl Step {
-    pub(super) fn new(step: &'static str, result: Outcome, found: impl Into<String>) -> Self {
-        Self { step, result, found: found.into(), details: Vec::new(), advice: Vec::new() }
+    pub(crate) fn new(step: &'static str, result: Outcome, found: impl Into<String>) -> Self {
+        Self { step, account: None, result, found: found.into(), details: Vec::new(), advice: Vec::new() }
     }
 
-    pub(super) fn ok(step: &'static str, found: impl Into<String>) -> Self {
+    pub(crate) fn ok(step: &'static str, found: impl Into<String>) -> Self {
         Self::new(step, Outcome::Ok, found)
     }
 
-    pub(super) fn warn(step: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn warn(step: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::new(step, Outcome::Warn, found).advise(advice)
     }
 
-    pub(super) fn fail(step: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+    pub(crate) fn fail(step: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::new(step, Outcome::Fail, found).advise(advice)
     }
 
-    pub(super) fn skipped(step: &'static str, why: impl Into<String>) -> Self {
+    pub(crate) fn skipped(step: &'static str, why: impl Into<String>) -> Self {
         Self::new(step, Outcome::Skipped, why)
     }
 
-    pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
+    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice.push(advice.into());
         self
     }
 
-    pub(super) fn detail(mut self, line: impl Into<String>) -> Self {
+    /// Of this account of Microsoft Graph.
+    pub(crate) fn of(self, account: &str) -> Self {
+        Self { account: Some(account.to_owned()), ..self }
+    }
+
+    pub(crate) fn detail(mut self, line: impl Into<String>) -> Self {
         self.details.push(line.into());
         self
     }
 
     /// One more thing is wrong: the result gets as bad as this, and no better.
-    pub(super) fn worsen(&mut self, result: Outcome, detail: impl Into<String>, advice: impl Into<String>) {
+    pub(crate) fn worsen(&mut self, result: Outcome, detail: impl Into<String>, advice: impl Into<String>) {
         self.details.push(detail.into());
         self.advice.push(advice.into());
         self.result = match (self.result, result) {
@@ -114,7 +122,7 @@ pub struct Report {
 }
 
 /// Tells each step as soon as it is made, and keeps it.
-pub(super) struct Telling<W> {
+pub(crate) struct Telling<W> {
     out: Option<W>,
     colours: bool,
     steps: Vec<Step>,
@@ -124,22 +132,22 @@ pub(super) struct Telling<W> {
 
 impl<W: Write> Telling<W> {
     /// Without a writer the steps are only kept.
-    pub(super) const fn new(out: Option<W>, colours: bool) -> Self {
+    pub(crate) const fn new(out: Option<W>, colours: bool) -> Self {
         Self { out, colours, steps: Vec::new(), broken: None }
     }
 
-    pub(super) fn title(&mut self, text: &str) {
+    pub(crate) fn title(&mut self, text: &str) {
         self.write(&format!("{text}\n\n"));
     }
 
-    pub(super) fn tell(&mut self, step: Step) {
+    pub(crate) fn tell(&mut self, step: Step) {
         let text = text(&step, self.colours);
         self.write(&text);
         self.steps.push(step);
     }
 
     /// How many steps ended in what.
-    pub(super) fn summary(&mut self) {
+    pub(crate) fn summary(&mut self) {
         let count = |outcome| self.steps.iter().filter(|step| step.result == outcome).count();
         let failed = match count(Outcome::Fail) {
             0 => "nothing failed".to_owned(),
@@ -163,7 +171,7 @@ impl<W: Write> Telling<W> {
         }
     }
 
-    pub(super) fn finish(self, file: String) -> (Report, Option<io::Error>) {
+    pub(crate) fn finish(self, file: String) -> (Report, Option<io::Error>) {
         let healthy = self.steps.iter().all(|step| step.result != Outcome::Fail);
         (Report { file, healthy, steps: self.steps }, self.broken)
     }
@@ -173,7 +181,8 @@ fn text(step: &Step, colours: bool) -> String {
     let word = format!("{:<8}", step.result.word());
     let word = if colours { format!("\u{1b}[{}m{word}\u{1b}[0m", step.result.colour()) } else { word };
     // What a server has said stands in these lines.
-    let mut text = format!("{word}  {:<NAME_WIDTH$} {}\n", step.step, Safe(&step.found));
+    let account = step.account.as_ref().map(|account| format!("{}: ", Safe(account))).unwrap_or_default();
+    let mut text = format!("{word}  {:<NAME_WIDTH$} {account}{}\n", step.step, Safe(&step.found));
     text.extend(step.details.iter().map(|line| format!("{INDENT}{}\n", Safe(line))));
     text.extend(step.advice.iter().map(|line| format!("{INDENT}-> {}\n", Safe(line))));
     text
