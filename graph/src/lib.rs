@@ -15,6 +15,7 @@
 //!
 //! Every machine has the shape of `presence-core`'s: feed it, drain its effects, arm one timer.
 
+mod account;
 mod assertion;
 mod credential;
 mod dice;
@@ -25,8 +26,10 @@ mod graph;
 mod object_id;
 mod push;
 mod retry_after;
+mod roster;
 mod settings;
 mod status;
+mod tenant;
 mod view;
 pub mod wire;
 

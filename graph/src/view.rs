@@ -145,6 +145,29 @@ pub struct GraphCounters {
     pub overtaken: u64,
 }
 
+impl GraphCounters {
+    /// The sum of both.
+    pub(crate) const fn plus(self, other: &Self) -> Self {
+        Self {
+            presence_requests: self.presence_requests + other.presence_requests,
+            directory_requests: self.directory_requests + other.directory_requests,
+            token_requests: self.token_requests + other.token_requests,
+            subscription_requests: self.subscription_requests + other.subscription_requests,
+            failures: self.failures + other.failures,
+            throttled: self.throttled + other.throttled,
+            presences: self.presences + other.presences,
+            changes_polled: self.changes_polled + other.changes_polled,
+            changes_notified: self.changes_notified + other.changes_notified,
+            notices: self.notices + other.notices,
+            notices_dropped: self.notices_dropped + other.notices_dropped,
+            unasked: self.unasked + other.unasked,
+            unreadable: self.unreadable + other.unreadable,
+            unknown_values: self.unknown_values + other.unknown_values,
+            overtaken: self.overtaken + other.overtaken,
+        }
+    }
+}
+
 /// What Graph knows of one agent beside its subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphAgentView {

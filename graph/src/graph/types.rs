@@ -1,13 +1,13 @@
-//! The whole of Microsoft Graph as one machine: tenants, accounts, agents.
+//! What a [`crate::Graph`] is told, and what it wants done.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use presence_core::{AgentUri, Attempt, Failure, SubscriptionInput};
 use secrecy::SecretString;
 
 use crate::wire::Notice;
-use crate::{Answer, ExchangeId, GraphAgentView, GraphSettings, GraphView, Request, Secret, Trouble};
+use crate::{Answer, ExchangeId, Request, Secret, Trouble};
 
 /// What happens to it.
 #[derive(Debug)]
@@ -162,69 +162,4 @@ pub enum Report {
         /// In seconds; positive when Microsoft's is ahead.
         seconds: i64,
     },
-}
-
-/// Keeps the presence of Teams users by polling, and where accounts allow it by change notifications.
-///
-/// After [`Graph::new`], [`Graph::handle`] and [`Graph::handle_timeout`] drain [`Graph::poll_effect`] to `None`, then ask
-/// [`Graph::poll_timeout`] and arm one timer.
-#[derive(Debug)]
-pub struct Graph {}
-
-impl Graph {
-    /// `wall` is the time of day at `now`; `seed` is for jitter and request ids; the hosts are those of the cloud, without
-    /// scheme, for the scopes and audiences of tokens.
-    #[must_use]
-    pub fn new(
-        _now: Instant,
-        _wall: SystemTime,
-        _settings: GraphSettings,
-        _login_host: &str,
-        _graph_host: &str,
-        _seed: u64,
-    ) -> Self {
-        Self {}
-    }
-
-    /// Takes an input. Never fails; what does not fit is dropped.
-    pub fn handle(&mut self, _now: Instant, _input: GraphInput) {}
-
-    /// Does what is due. A call before the deadline changes nothing.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-
-    /// The next thing to do.
-    pub fn poll_effect(&mut self) -> Option<GraphEffect> {
-        None
-    }
-
-    /// When to call [`Graph::handle_timeout`].
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    /// True while a handshake of Microsoft's (`validationToken`) is to be answered: a subscription is being made, or was within
-    /// the last minute.
-    #[must_use]
-    pub fn expects_handshake(&self, _now: Instant) -> bool {
-        false
-    }
-
-    /// True after [`GraphInput::Stop`], when nothing of ours is left at Microsoft or it has been tried for two seconds.
-    #[must_use]
-    pub fn is_stopped(&self, _now: Instant) -> bool {
-        true
-    }
-
-    /// How it looks to an operator.
-    #[must_use]
-    pub fn view(&self, _now: Instant) -> GraphView {
-        GraphView::default()
-    }
-
-    /// What it knows of one agent; none when it is not registered.
-    #[must_use]
-    pub fn inspect(&self, _uri: &AgentUri) -> Option<GraphAgentView> {
-        None
-    }
 }
