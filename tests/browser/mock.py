@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A pretended provider for work on the dashboard: serves the assets from the source and invents the API.
 
-    python3 tests/browser/mock.py [PORT] [healthy|recovery|down|tokens]
+    python3 tests/browser/mock.py [PORT] [healthy|recovery|down|tokens|graph]
 
 Nothing of it is used by the tests; they drive the real program.
 """
@@ -56,11 +56,31 @@ def agent(number):
         freshness, state = "unknown", "abandoned"
     given = {"uri": f"sip:agent{number:05}@contoso.example", "presence": presence(freshness), "sequence": DICE.randint(1, 90),
              "state": state, "endpoint": "application", "uccs": [f"ucc_{name}" for name in DICE.sample(QUEUES, DICE.randint(1, 3))],
-             "failures": 0, "next_retry": None}
+             "failures": 0, "next_retry": None, "account": None}
     if number % 40 == 0:
         given |= {"uri": f"tel:+3161{number:07}", "state": "served", "endpoint": None}
         given["presence"]["source"] = "PstnPresenceSource"
+    if SCENE == "graph" and number % 3 == 0:
+        given |= {"uri": f"sip:teams{number:05}@contoso.example", "endpoint": None, "account": "contoso-1"}
+        given["presence"] |= {"source": "MsGraphPresenceSource", "device": "Undefined"}
     return given
+
+
+def tenants():
+    if SCENE != "graph":
+        return []
+    push = lambda state: {"state": state, "says": "Changes of 600 users are notified.", "users": 600, "expires": None, "notices": 9, "missed": 1}
+    account = lambda name, state, person=False, notified=None: {
+        "account": name, "kind": "delegated" if notified else "application", "state": state, "says": "How it is.", "needs_a_person": person,
+        "failure": None, "retry_at": stamp(time.time() + 840) if state == "failed" else None, "retry_in": None, "token_until": None,
+        "batches": 2, "requests": 100, "throttled": 0, "push": notified and push(notified)}
+    tenant = lambda name, up, agents, accounts: {
+        "tenant": name, "up": up, "since": stamp(BEGAN - 300), "says": "How it is.", "agents": agents, "looking_up": 3 if up else 0,
+        "last_failure": None if up else {"code": 401, "detail": "AADSTS7000222: the client secret has expired", "by": "peer", "owner": "endpoint"},
+        "retry_at": None if up else stamp(BEGAN + 900), "retry_in": None, "batches": 6, "sweep": 5.0, "swept_at": stamp(), "accounts": accounts}
+    return [tenant("contoso.onmicrosoft.com", True, 3333, [account("contoso-1", "working", notified="listening"),
+                   account("contoso-2", "working", notified="deaf"), account("contoso-poll", "starting")]),
+            tenant("66825e03-7ef5-42da-9069-724602c31f6b", False, 12, [account("fabrikam", "failed", person=True)])]
 
 
 QUEUES = ["helpdesk", "sales", "reception", "billing", "night", "hospital_west"]
@@ -112,6 +132,7 @@ def status():
         "last_failure": None if up else failure, "agents": number, "since": stamp(BEGAN - 9000), "wire": {"subscribes": 1, "notifies": 1, "dialogs": 1, "deviations": 0}}
     return {"verdict": verdict, "headline": headline, "version": "0.4.0", "started": stamp(BEGAN), "taken": stamp(), "agents": agents,
             "endpoints": [endpoint("application", "sip:ucc_presenceprovider01@contoso.example", 9200), endpoint("user", "sip:presence.user@contoso.example", 548)],
+            "graph": tenants(),
             "sources": [{"source": "UcmaPresenceSource", "ready": up, "why": None, "agents": agents, "restarts": 0}],
             "throttle": {"waiting": waiting, "granted": 10_000, "rate": 15.0, "configured_rate": 15,
                          "predicted_end": stamp(time.time() + waiting / 15) if waiting else None, "predicted_end_in": waiting / 15},

@@ -41,7 +41,7 @@ function fill(element, tenant) {
   setText(first, work(tenant));
   setText(second, standing(tenant));
   const worst = [...accounts].sort((a, b) => trouble(b) - trouble(a));
-  const rows = worst.slice(0, SHOWN).map(row);
+  const rows = worst.slice(0, SHOWN).map((account) => row(account, up));
   if (worst.length > SHOWN) rows.push({ state: "more", name: `and ${plural(worst.length - SHOWN, "more account")}`, word: "", says: "" });
   const list = element.querySelector(".accounts");
   while (list.children.length > rows.length) list.lastElementChild.remove();
@@ -57,9 +57,9 @@ function fill(element, tenant) {
 
 /** What is done for its agents. */
 function work({ agents, looking_up: looking, batches, sweep }) {
-  const parts = ["Microsoft Graph", plural(agents, "agent")];
+  const parts = [`Teams: ${plural(agents, "agent")}`];
   if (agents) parts.push(`${plural(batches, "request")} every ${duration(sweep)}`);
-  if (looking) parts.push(`${looking} being looked up`);
+  if (looking) parts.push(`${looking} looked up`);
   return parts.join(" · ");
 }
 
@@ -82,9 +82,10 @@ function trouble({ state, needs_a_person: person, push }) {
   return (state === "failed" ? 2 : 0) + (person ? 2 : 0) + (WEAK.has(push?.state) ? 1 : 0);
 }
 
-function row({ account, state, says, needs_a_person: person, retry_at: retry, push }) {
+/** When a tenant is down it says itself when it goes on. */
+function row({ account, state, says, needs_a_person: person, retry_at: retry, push }, tenantUp) {
   const words = [person ? "Needs a person" : STATES[state] ?? state];
-  if (state === "failed" && retry && connection.current) words.push(again(retry));
+  if (state === "failed" && tenantUp && retry && connection.current) words.push(again(retry));
   const weak = state !== "failed" && WEAK.has(push?.state);
   if (state !== "failed" && push && PUSH[push.state]) {
     words.push(push.state === "listening" ? `${PUSH.listening} ${plural(push.users, "user")}` : PUSH[push.state]);
