@@ -143,6 +143,7 @@ impl Credential {
     /// Graph answered 401 to a request with this token. The first time of a token it is fetched anew at once; true then, and the
     /// request may be sent again with the new one. False when the new token was refused too: the account has failed.
     pub fn rejected(&mut self, now: Instant, token: &SecretString, failure: &Failure) -> bool {
+        self.handle_timeout(now);
         let held = self.token.as_ref().filter(|held| held.access.expose_secret() == token.expose_secret());
         let Some(held) = held else {
             // The token before: another one is there, or on its way, or cannot be had.

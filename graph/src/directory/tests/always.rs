@@ -62,7 +62,7 @@ struct Ledger {
 
 impl Ledger {
     fn take(&mut self, directory: &mut Directory, refused: bool) {
-        for found in super::found(directory) {
+        for found in found(directory) {
             let wanted = self.wanted.insert(found.uri.clone(), false);
             assert_eq!(wanted, Some(true), "{} was told without being asked for", found.uri);
             let number: u8 = found.uri.user().unwrap()[4..].parse().unwrap();
