@@ -71,9 +71,9 @@ pub enum NoticesError {
 /// When it is no notification at all.
 pub fn parse_notices(body: &[u8]) -> Result<(Vec<Notice>, usize), NoticesError> {
     let malformed = |text: String| NoticesError::Malformed(text);
-    let whole: Whole =
+    let Whole(value) =
         serde_json::from_slice(body).map_err(|error| malformed(format!("the body is no notification: {error}")))?;
-    let Some(Items { notices, unreadable, count }) = whole.value else {
+    let Some(Items { notices, unreadable, count }) = value else {
         return Err(malformed("the body has no list `value`".to_owned()));
     };
     match count {
@@ -83,9 +83,23 @@ pub fn parse_notices(body: &[u8]) -> Result<(Vec<Notice>, usize), NoticesError> 
     }
 }
 
-#[derive(Deserialize)]
-struct Whole {
-    value: Option<Items>,
+#[derive(Default)]
+struct Whole(Option<Items>);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        object(from)
+    }
+}
+
+impl<'de> Members<'de> for Whole {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "value" => self.0 = Some(map.next_value()?),
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
 }
 
 /// The list, with the items that can be read.
