@@ -84,7 +84,8 @@ async fn live() -> Result<web::Json<Alive>, Problem> {
 
 /// Can every source serve its agents?
 ///
-/// A source without an endpoint that is up is not ready, and the answer says why. Needs no token.
+/// UcmaPresenceSource without an endpoint that is up is not ready, nor is MsGraphPresenceSource when no tenant could be asked
+/// for half a minute; the answer says why. Needs no token.
 #[utoipa::path(
     get, path = "/health/ready", tag = "monitoring",
     responses(
@@ -112,7 +113,13 @@ const fn element(source: SourceName) -> &'static str {
 /// Which source is ready, and which is not; `rules` says which are switched on.
 fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, Box<NotReady>> {
     let of = |source: &Source| SourceReadiness { source: source.source, ready: source.ready, why: source.why.clone() };
-    let sources: Vec<_> = sources.iter().map(of).collect();
+    let mut sources: Vec<_> = sources.iter().map(of).collect();
+    // What its settings do not let start is no source to look at.
+    let is_missing = rules.graph.is_some() && sources.iter().all(|source| source.source != SourceName::MsGraph);
+    if is_missing && !sources.is_empty() {
+        let why = Some("it is not started; the log says why".to_owned());
+        sources.push(SourceReadiness { source: SourceName::MsGraph, ready: false, why });
+    }
     let reasons: Vec<_> = sources
         .iter()
         .filter(|source| !source.ready)
@@ -122,7 +129,7 @@ fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, Box<N
         })
         .collect();
     // Before the first look at the provider none of them is seen.
-    let is_seen = !sources.is_empty() || (rules.attendant.is_none() && !rules.pstn && !rules.ucma);
+    let is_seen = !sources.is_empty() || (rules.attendant.is_none() && !rules.pstn && !rules.ucma && rules.graph.is_none());
     let ready = reasons.is_empty() && is_seen;
     let readiness = Readiness { ready, sources };
     if ready {
@@ -187,6 +194,17 @@ mod tests {
         assert_eq!((&json["status"], &json["ready"]), (&503.into(), &false.into()));
         assert_eq!(json["sources"][0]["ready"], true);
         assert_eq!(json["sources"][1]["source"], "UcmaPresenceSource");
+    }
+
+    #[test]
+    fn a_source_that_could_not_be_started_is_not_ready() {
+        let rules = SourceRules { graph: Some(presence_core::GraphRules::default()), ..rules() };
+        let not_ready = readiness(&[source(SourceName::Ucma, None)], &rules).unwrap_err();
+        let detail = "the MsGraphPresenceSource is not ready: it is not started; the log says why";
+        assert_eq!(not_ready.problem.detail, detail);
+        let started = [source(SourceName::MsGraph, None), source(SourceName::Ucma, None)];
+        assert!(readiness(&started, &rules).is_ok());
+        assert!(readiness(&[], &SourceRules { graph: rules.graph.clone(), ..SourceRules::default() }).is_err());
     }
 
     #[test]
