@@ -232,7 +232,7 @@ fn start_text(settings: &Settings, start: &FullStart) -> String {
         let requests = counted(graph.requests_per_sweep, "request");
         let _ = writeln!(
             text,
-            "  {requests} to Microsoft Graph every {} s ask for all of its agents: {:.1} per second",
+            "  {requests} to Microsoft Graph every {} s for all of its agents: {:.1} per second",
             graph.sweep_seconds, graph.requests_per_second
         );
         if graph.tentative > 0 {

@@ -215,11 +215,11 @@ fn help_and_version_are_answers_and_help_shows_examples_and_exit_codes() {
     let help = run(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
     assert!(help.stdout.contains("78  the configuration"), "{help:?}");
-    for command in ["check", "explain", "run", "demo", "token"] {
+    for command in ["check", "explain", "run", "demo", "token", "graph"] {
         let help = run(&[command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.stdout.contains(&format!("presence-provider {command} ")), "{help:?}");
-        let has_path = !["demo", "token"].contains(&command);
+        let has_path = !["demo", "token", "graph"].contains(&command);
         assert_eq!(help.stdout.contains("Config.xml]"), has_path, "the default path in {help:?}");
     }
 }
@@ -274,7 +274,7 @@ fn check_accepts_the_sample_as_printed_and_warns() {
     assert_eq!(told.code, 0, "{told:?}");
     assert!(told.stdout.contains("15 per second"), "{told:?}");
     assert!(told.stderr.contains("</config>"), "{told:?}");
-    assert_eq!(told.stderr.matches("Graph source").count(), 1, "said once, with its place: {told:?}");
+    assert_eq!(told.stderr.matches("users of Teams").count(), 1, "a hint, with its place: {told:?}");
     assert!(!told.stderr.contains("skype"), "the dialect skype is served: {told:?}");
     assert!(told.stderr.contains("missing: `presence-provider run` needs more than this file has\n"), "{told:?}");
     assert!(!told.stderr.contains('\u{1b}'), "colours only on a terminal");
@@ -282,7 +282,7 @@ fn check_accepts_the_sample_as_printed_and_warns() {
     assert_eq!((told.code, told.stderr.as_str()), (0, ""));
     let found = told.json();
     assert_eq!((&found["usable"], &found["startable"]), (&true.into(), &false.into()));
-    assert_eq!(found["missing"].as_array().unwrap().len(), 2, "two of TLS: {found}");
+    assert_eq!(found["missing"].as_array().unwrap().len(), 3, "two of TLS, and the account's credential: {found}");
     assert_eq!(found["start"]["subscriptions_per_second"], 15);
     assert!(found["diagnostics"].as_array().unwrap().iter().any(|one| one["severity"] == "warning"));
 }

@@ -209,7 +209,9 @@ impl Examination<'_> {
                     }
                     Some(item) => {
                         let status = item.reading.status.as_ref();
-                        let words = status.map_or("unknown to Microsoft".to_owned(), |status| format!("{:?}", status.availability));
+                        let words = status.map_or("unknown to Microsoft".to_owned(), |status| {
+                            format!("{} ({})", status.availability.name(), status.availability.value())
+                        });
                         Step::ok("presence", format!("{id} is {words}"))
                     }
                 },
