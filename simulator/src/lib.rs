@@ -7,7 +7,8 @@
 //! - [`Simulator`] puts it on real sockets, TCP and UDP on one port of loopback, and gives a [`SimulatorHandle`]
 //!   whose methods play the story: who changes, what breaks, what was counted;
 //! - [`FrontEnd`] and [`FrontEndServer`] are the same two for the dialect of Skype for Business: a forest of pools that
-//!   verifies the ten rules of the published protocol, answers as they do, and takes [`Command`]s.
+//!   verifies the ten rules of the published protocol, answers as they do, and takes [`Command`]s;
+//! - [`GraphService`] and [`GraphServer`] are the same two for Microsoft Graph: tokens, presence, users, subscriptions.
 //!
 //! The presence server speaks to directly connected subscribers; there is no proxy between them, and Record-Route of requests is not
 //! followed. Of presence-sip it uses the message, the framer and the answers, and none of the subscriber's machines: a
@@ -54,8 +55,9 @@ pub use front_end_serve::{
     Pem,
 };
 pub use graph_service::{
-    GraphCounters, GraphService, GraphServiceSettings, PostAnswer, RetryAfterForm, ServiceAccount, ServiceAnswer,
-    ServiceCredential, ServiceEffect, ServiceHost, ServiceReply, ServiceRequest, ServiceTenant, ServiceUser, Strangers,
+    GraphCounters, GraphServer, GraphServerHandle, GraphService, GraphServiceSettings, PostAnswer, RetryAfterForm,
+    ServiceAccount, ServiceAnswer, ServiceCredential, ServiceEffect, ServiceHost, ServiceReply, ServiceRequest,
+    ServiceTenant, ServiceUser, Strangers,
 };
 pub use serve::{Blast, Simulator, SimulatorHandle};
 pub use server::{ConnectionId, Deadline, Effect, PresenceServer, Termination, Wire};

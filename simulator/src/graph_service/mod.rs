@@ -17,6 +17,7 @@ mod notices;
 mod people;
 mod presences;
 mod requests;
+mod serve;
 mod settings;
 mod subscriptions;
 mod tokens;
@@ -31,6 +32,7 @@ pub use exchange::{PostAnswer, ServiceAnswer, ServiceEffect, ServiceHost, Servic
 use faults::Faults;
 use notices::{Parcels, Posted};
 use people::{STATES, Tenant};
+pub use serve::{GraphServer, GraphServerHandle};
 pub use settings::{
     GraphServiceSettings, RetryAfterForm, ServiceAccount, ServiceCredential, ServiceTenant, ServiceUser, Strangers,
 };
