@@ -20,6 +20,7 @@ mod hosts;
 mod limits;
 mod metrics;
 pub mod model;
+mod notifications;
 mod observatory;
 mod openapi;
 mod problem;

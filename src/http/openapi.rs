@@ -15,7 +15,7 @@ use utoipa::openapi::{
 use utoipa::{OpenApi, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Problem, agents, attendant, calls, events, health, metrics, status, uccs};
+use super::{Problem, agents, attendant, calls, events, health, metrics, notifications, status, uccs};
 
 /// The content security policy of the page: nothing from elsewhere; Swagger UI writes style attributes.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -32,13 +32,14 @@ const ABOUT: &str = "One presence subscription per agent, shared by every contac
     `presence-provider token create` makes one.";
 
 /// What belongs together: the beginning of the path, the tag, what it is.
-const TAGS: [(&str, &str, &str); 6] = [
+const TAGS: [(&str, &str, &str); 7] = [
     ("/api/v1/uccs/{ucc}/calls", "calls", "The calls of agents with a telephone number"),
     ("/api/v1/calls", "calls", ""),
     ("/api/v1/uccs", "queues", "Queues in other processes: what they want, what they know"),
     ("/api/v1/events", "events", "Live events"),
     ("/api/v1/attendant", "attendant", "Presence that third parties push"),
     ("/health", "health", "Whether the process lives and serves"),
+    (notifications::PATH, "notifications", "What Microsoft Graph tells us"),
 ];
 /// The tag of everything else.
 const OPERATIONS: (&str, &str) = ("operations", "What operators see and do");
@@ -72,6 +73,7 @@ pub fn description() -> Description {
         events::Doc::openapi(),
         health::Doc::openapi(),
         metrics::Doc::openapi(),
+        notifications::Doc::openapi(),
         Doc::openapi(),
     ] {
         whole.merge(part);
@@ -127,7 +129,7 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Ope
 
 /// True for a path that nobody needs a token for.
 fn is_free(path: &str) -> bool {
-    path.starts_with("/health/") || path == DESCRIPTION
+    path.starts_with("/health/") || path == DESCRIPTION || path == notifications::PATH
 }
 
 /// Adds to an operation what holds for all: its tag, its security, its name, and the problems that the listener answers with.

@@ -20,6 +20,7 @@ use presence_core::log_text::Safe;
 use super::super::access::bearer;
 use super::super::hosts::Hosts;
 use super::super::limits::{Client, RequestRate};
+use super::super::notifications::Notifications;
 use super::super::{Access, HttpMeters, Problem, openapi};
 use super::held::{Held, keeping};
 use super::table::Table;
@@ -40,6 +41,7 @@ pub(super) struct Front {
     hosts: Hosts,
     rate: Arc<RequestRate>,
     table: Table,
+    notifications: Option<web::Data<Notifications>>,
     run: u32,
     requests: AtomicU64,
 }
@@ -70,11 +72,18 @@ impl Front {
             hosts: Hosts::new(settings.listen.ip(), &settings.host_names, access.is_required()),
             rate,
             table: Table::new(&openapi::description()),
+            notifications: None,
             run: u32::from_be_bytes(run),
             requests: AtomicU64::new(0),
             access,
             meters,
         }
+    }
+
+    /// The same, with the webhook of Microsoft's notifications.
+    pub(super) fn with_notifications(mut self, notifications: web::Data<Notifications>) -> Self {
+        self.notifications = Some(notifications);
+        self
     }
 
     fn visit(&self, request: &ServiceRequest) -> Visit {
@@ -97,6 +106,12 @@ impl Front {
     /// Lets a request in, or not.
     fn admit(&self, request: &ServiceRequest, visit: &Visit) -> Result<(), Problem> {
         let refused = |why| move |problem| self.refuse(why, problem);
+        let notifications = self.notifications.as_ref();
+        if let Some(admitted) = notifications.and_then(|all| all.admit(request.request(), Client::at(visit.peer))) {
+            // It has a host and limits of its own, wants no token, and takes what Microsoft adds to the query string.
+            admitted.map_err(|(why, problem)| self.refuse(why, problem))?;
+            return plain(request.headers()).map_err(refused("compressed"));
+        }
         self.hosts.check(&visit.method, request.uri(), request.headers()).map_err(refused("host"))?;
         if !visit.path.starts_with("/health/") {
             let caller = self.access.admit(bearer(request.headers()));

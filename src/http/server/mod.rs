@@ -25,7 +25,8 @@ use presence_actors::transport::TlsError;
 
 use self::front::{Front, front};
 use super::{
-    Api, HttpMeters, agents, attendant, body, calls, dashboard, events, health, metrics, openapi, status, tls, uccs,
+    Api, HttpMeters, agents, attendant, body, calls, dashboard, events, health, metrics, notifications, openapi, status,
+    tls, uccs,
 };
 
 /// Threads that read requests and write answers; the actors have their own.
@@ -128,6 +129,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         events::configure,
         health::configure,
         metrics::configure,
+        notifications::configure,
         openapi::configure,
         dashboard::configure,
     ] {
@@ -176,12 +178,21 @@ pub async fn serve(api: Api) -> Result<Serving, ServeError> {
     let address = listener.local_addr().map_err(failed)?;
 
     let api = web::Data::new(api);
-    let at_front = Front::new(&settings, api.access.clone(), Arc::clone(&api.meters), Arc::clone(&api.rate));
-    let data = (api.clone(), web::Data::new(at_front));
+    let notifications = web::Data::new(notifications::Notifications::of(&api));
+    let at_front = Front::new(&settings, api.access.clone(), Arc::clone(&api.meters), Arc::clone(&api.rate))
+        .with_notifications(notifications.clone());
+    let data = (api.clone(), web::Data::new(at_front), notifications);
     let meters = Arc::clone(&api.meters);
     let server = HttpServer::new(move || {
-        let (api, at_front) = data.clone();
-        App::new().app_data(api).app_data(at_front).configure(routes).wrap(Compress::default()).wrap(from_fn(front))
+        let (api, at_front, notifications) = data.clone();
+        App::new()
+            .app_data(api)
+            .app_data(at_front)
+            .app_data(notifications.clone())
+            .configure(routes)
+            .configure(|config| notifications.configure(config))
+            .wrap(Compress::default())
+            .wrap(from_fn(front))
     })
     .workers(WORKERS)
     .max_connections((settings.max_connections.get() as usize).div_ceil(WORKERS))
