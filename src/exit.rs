@@ -9,15 +9,15 @@ pub enum Exit {
     /// 0: done as asked. `check` found no error (warnings are allowed), a signal ended the service in an orderly way.
     Ok = 0,
     /// 1: the question has been answered, and the answer is no: `explain` found no source for the URI, a step of `doctor`
-    /// failed, `status` is degraded or down, `agent` and `revive` found no such agent.
+    /// or `graph check` failed, nobody signed in for `graph login`, `status` is degraded or down, `agent` and `revive` found no such agent.
     No = 1,
     /// 64: the command line is wrong.
     Usage = 64,
-    /// 69: no provider answers, or it cannot answer now.
+    /// 69: no provider answers, or it cannot answer now; Microsoft's login host does not, for `graph login`.
     Unavailable = 69,
     /// 70: a fault of this program.
     Internal = 70,
-    /// 73: a log file or its directory cannot be created.
+    /// 73: a log file or its directory cannot be created, a file of tokens cannot be written.
     CannotCreate = 73,
     /// 74: the answer could not be written to the standard output.
     Io = 74,
@@ -52,7 +52,9 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "done as asked",
-            Self::No => "explain: no source serves the URI; doctor: a step failed; status: degraded or down",
+            Self::No => {
+                "explain: no source serves the URI; doctor, graph check: a step failed; status: degraded or down"
+            }
             Self::Usage => "the command line is wrong",
             Self::Unavailable => "no provider answers, or it cannot answer now",
             Self::Internal => "a fault of this program",

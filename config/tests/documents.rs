@@ -97,11 +97,16 @@ fn every_example_of_the_documentation_is_accepted() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     let text = fs::read_to_string(path).unwrap();
     let examples: Vec<&str> = text.split("```xml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 6);
     for example in examples {
         let whole = if example.contains("<config") {
             example.to_owned()
-        } else if example.contains("<Http") {
+        } else if example.contains("<Notifications") {
+            format!(
+                "<config><PresenceProvider><MsGraphPresenceSource enabled=\"1\"><Accounts>\
+                 <Account Id=\"a\" TenantId=\"b.c\"/></Accounts>{example}</MsGraphPresenceSource></PresenceProvider></config>"
+            )
+        } else if example.contains("<Http") || example.contains("<MsGraph") {
             format!(
                 "<config><PresenceProvider><PstnPresenceSource enabled=\"1\"/>{example}</PresenceProvider></config>"
             )
