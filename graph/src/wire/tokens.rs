@@ -164,7 +164,7 @@ pub fn parse_device_code(answer: &Answer, wall: SystemTime) -> Result<DeviceCode
     Ok(DeviceCode {
         device_code: SecretString::from(text("device_code")?),
         user_code: shown(text("user_code")?),
-        verification_uri: text("verification_uri").or_else(|_| text("verification_url")).map(shown)?,
+        verification_uri: shown(text("verification_uri")?),
         life: seconds(&body, "expires_in").unwrap_or(Duration::from_secs(900)).min(LONGEST_LIFE),
         interval: seconds(&body, "interval")
             .unwrap_or(Duration::from_secs(5))
