@@ -93,7 +93,7 @@ pub enum Command {
     #[command(after_long_help = DEMO_EXAMPLES)]
     Demo(DemoArguments),
 
-    /// Run a simulated Skype for Business front end, to develop and test against without a pool
+    /// Run a simulated Skype for Business front end, or Microsoft Graph, to develop and test against without a pool
     ///
     /// It speaks SIP over TCP or mutual TLS as a pool does, is strict about what it is sent, moves its agents by seeded
     /// dice, and breaks on request: by the steps of a script or by a line on its control port. It prints the Config.xml
@@ -171,6 +171,7 @@ Examples:
   presence-provider simulate --agents 1000 --for 10m
   presence-provider simulate --make-certificates ./certificates
   presence-provider simulate --config simulation.toml --seed 7
+  presence-provider simulate --graph 127.0.0.1:8443 --make-credentials ./credentials
   echo 'kill-connections for 20s' | nc 127.0.0.1 5066";
 
 const PROVISION_EXAMPLES: &str = "\
@@ -313,9 +314,13 @@ pub struct RunArguments {
 /// The arguments of `demo`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct DemoArguments {
-    /// How many agents there are
+    /// How many agents the simulated pool has
     #[arg(long, value_name = "N", default_value = "20")]
     pub agents: NonZeroU32,
+
+    /// How many Teams agents there are beside them, at a simulated Microsoft Graph; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub teams_agents: u32,
 
     /// How many queues share them
     #[arg(long, value_name = "N", default_value = "3")]
@@ -349,7 +354,8 @@ pub struct DemoArguments {
 /// The arguments of `simulate`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct SimulateArguments {
-    /// The script: pools, agents, switches and what happens when; without it 100 agents in one pool
+    /// The script: pools, agents, switches and what happens when; without it 100 agents in one pool. With --graph one of its own
+    /// form, see docs/simulate.md
     #[arg(long, short, value_name = "SCRIPT")]
     pub config: Option<PathBuf>,
 
@@ -376,6 +382,22 @@ pub struct SimulateArguments {
     /// Speak mutual TLS with certificates in this folder: those that are there, or new ones
     #[arg(long, value_name = "DIR")]
     pub make_certificates: Option<PathBuf>,
+
+    /// A simulated Microsoft Graph instead, on this address of loopback, such as 127.0.0.1:8443 (port 0: any)
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["listen", "agents", "make_certificates"])]
+    pub graph: Option<SocketAddr>,
+
+    /// So many users of Teams; without it 20
+    #[arg(long, value_name = "N", requires = "graph")]
+    pub graph_agents: Option<NonZeroU32>,
+
+    /// The domain of its tenant; without it demo.example
+    #[arg(long, value_name = "DOMAIN", requires = "graph")]
+    pub graph_domain: Option<String>,
+
+    /// Write the credential files of its accounts into this folder, for the owner alone
+    #[arg(long, value_name = "DIR", requires = "graph")]
+    pub make_credentials: Option<PathBuf>,
 }
 
 fn exit_codes() -> String {

@@ -1,7 +1,9 @@
-//! `presence-provider simulate`: a simulated Skype for Business front end by itself, for those who have no pool.
+//! `presence-provider simulate`: a simulated Skype for Business front end by itself, for those who have no pool; with
+//! `--graph` a simulated Microsoft Graph, for those who have no tenant.
 
 mod certificates;
 mod follow;
+mod graph;
 mod mistake;
 mod opening;
 mod plan;
@@ -40,6 +42,9 @@ const TOLD_VIOLATIONS: usize = 50;
 /// Answers `presence-provider simulate`: when it ends.
 #[must_use]
 pub fn simulate(arguments: &SimulateArguments) -> Answer {
+    if let Some(listen) = arguments.graph {
+        return graph::simulate(arguments, listen);
+    }
     let (text, name) = match &arguments.config {
         None => (String::new(), String::new()),
         Some(path) => match std::fs::read_to_string(path) {

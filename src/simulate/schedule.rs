@@ -6,13 +6,13 @@ use presence_simulator::Command;
 
 /// One order of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct Step<C = Command> {
     /// Since the start.
     pub(super) after: Duration,
     /// How often it comes again; never zero.
     pub(super) every: Option<Duration>,
     /// The order.
-    pub(super) command: Command,
+    pub(super) command: C,
 }
 
 /// The orders that are still to come, each once or again and again.
@@ -23,13 +23,13 @@ pub(super) struct Step {
 ///     +--due, once--> gone
 /// ```
 #[derive(Clone, Debug)]
-pub(super) struct Schedule {
-    waiting: Vec<(Instant, Step)>,
+pub(super) struct Schedule<C = Command> {
+    waiting: Vec<(Instant, Step<C>)>,
 }
 
-impl Schedule {
+impl<C: Clone> Schedule<C> {
     /// Steps counted from this start.
-    pub(super) fn new(start: Instant, steps: Vec<Step>) -> Self {
+    pub(super) fn new(start: Instant, steps: Vec<Step<C>>) -> Self {
         Self { waiting: steps.into_iter().map(|step| (start + step.after, step)).collect() }
     }
 
@@ -40,7 +40,7 @@ impl Schedule {
 
     /// The orders that are due, in the order of their times, then of the script. One that is late by several of its
     /// periods comes once.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Command> {
+    pub(super) fn due(&mut self, now: Instant) -> Vec<C> {
         let mut due: Vec<_> = self.waiting.extract_if(.., |(at, _)| *at <= now).collect();
         due.sort_by_key(|(at, _)| *at);
         let mut commands = Vec::new();
