@@ -34,7 +34,7 @@ impl Examination<'_> {
     /// Makes the steps; what cannot be tried any more is told as skipped.
     pub(super) async fn run(&self, tell: &mut impl FnMut(Step)) {
         let mut tell = |step: Step| tell(step.of(&self.account.id));
-        let mut skip = |steps: &[&'static str], why: &str, tell: &mut dyn FnMut(Step)| {
+        let skip = |steps: &[&'static str], why: &str, tell: &mut dyn FnMut(Step)| {
             steps.iter().for_each(|step| tell(Step::skipped(step, why)));
         };
         let (step, credential) = self.credential();

@@ -21,7 +21,7 @@ use crate::exit::Exit;
 /// Answers `presence-provider graph login`. What the person is to do is printed at once. `color` is for the diagnostics of the
 /// file.
 #[must_use]
-pub fn login(arguments: &GraphLoginArguments, color: bool) -> Answer {
+pub(super) fn login(arguments: &GraphLoginArguments, color: bool) -> Answer {
     let loaded = match configuration::load(&arguments.file.config, color) {
         Ok(loaded) => loaded,
         Err(answer) => return answer,
