@@ -73,7 +73,7 @@ pub fn parse_presences(body: &[u8]) -> Result<PresenceList, String> {
         .map_err(|error| format!("the presences are not JSON (line {}, column {})", error.line(), error.column()))?;
     let mut list = answer.0.ok_or("the presences are not in a list `value`")?;
     // Stable: of one user's items the first come first.
-    list.items.sort_by(|one, other| one.id.cmp(&other.id));
+    list.items.sort_by_key(|item| item.id);
     list.items.dedup_by(|later, kept| {
         if later.id != kept.id {
             return false;

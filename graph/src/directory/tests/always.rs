@@ -68,7 +68,7 @@ impl Ledger {
             let number: u8 = found.uri.user().unwrap()[4..].parse().unwrap();
             match found.outcome {
                 Ok(user) => assert_eq!(user, id(number)),
-                Err(failure) if number % 6 == 0 => {
+                Err(failure) if number.is_multiple_of(6) => {
                     assert!(matches!(failure.kind, FailureKind::NotFound | FailureKind::Transient))
                 }
                 Err(failure) => assert!(refused, "{}: {failure}", found.uri),
