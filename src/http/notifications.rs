@@ -246,3 +246,7 @@ async fn notified(
     };
     webhook.deliver(&body?)
 }
+
+#[cfg(test)]
+#[path = "notifications_tests.rs"]
+mod tests;
