@@ -49,6 +49,7 @@ pub fn run(arguments: &RunArguments, color: bool) -> Answer {
 pub fn demo(arguments: &DemoArguments) -> Answer {
     let demo = Demo {
         agents: usize::try_from(arguments.agents.get()).unwrap_or(usize::MAX),
+        teams: arguments.teams_agents as usize,
         uccs: usize::try_from(arguments.uccs.get()).unwrap_or(usize::MAX),
         duration: arguments.duration,
         seed: arguments.seed,

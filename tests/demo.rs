@@ -51,6 +51,7 @@ fn the_whole_story_is_told_in_seventeen_seconds() {
         &ended,
         &[
             "== A simulated Skype for Business pool with 20 agents listens on 127.0.0.1:",
+            "== A simulated Microsoft Graph with 8 Teams agents answers at http://127.0.0.1:",
             "== 3 queues share them",
             "Log lines to look for",
             "PresenceProviderClient::Subscribe sipUrisip:agent",
@@ -70,6 +71,48 @@ fn the_whole_story_is_told_in_seventeen_seconds() {
     assert_eq!(figure(&ended, "agents wanted, summed over the queues"), 40);
     let messages = figure(&ended, "SUBSCRIBE messages");
     assert!(messages <= 16, "lists, not agents: {messages} for three times 20 agents");
+}
+
+#[test]
+fn twenty_seconds_hold_the_scene_in_which_microsoft_asks_for_less() {
+    let ended = demo(&["--for", "20s"]).end();
+    assert_story(
+        &ended,
+        &[
+            "MsGraphPresenceSource INFO - the account works account=account1",
+            "== All 20 agents are subscribed after ",
+            "== The 8 Teams agents are known too: Microsoft Graph is asked for all of them with 1 request every",
+            "== All 20 agents are known again after",
+            "== Microsoft Graph answers 429, too many requests, with Retry-After: 2.128.",
+            "MsGraphPresenceSource WARN - Microsoft asks for fewer requests; the account waits account=account1",
+            "== It was asked again ",
+            "== The pool drops the connection",
+            "== All 20 agents are fresh again",
+            "== Summary",
+        ],
+    );
+    assert_good_end(&ended, 20, 3, 15);
+    assert_eq!(figure(&ended, "Teams agents"), 8);
+    let requests = figure(&ended, "requests to Microsoft Graph for their presence");
+    // One a second, and one when it goes on; a pause of 2 to 3.2 s.
+    assert!((14..=21).contains(&requests), "{}", ended.all());
+    assert!(ended.with("arithmetic 1.00)").next().is_some() && ended.with("(told once to ask less)").next().is_some());
+    let again = ended.with("== It was asked again ").next().unwrap();
+    let after: f64 = again.split_whitespace().nth(5).unwrap().parse().unwrap();
+    assert!((2.1..=4.0).contains(&after), "{again}");
+    assert!(!ended.all().contains("simulated~secret"), "a secret is told");
+}
+
+#[test]
+fn without_teams_agents_nothing_is_said_of_microsoft() {
+    let ended = demo(&["--for", "4s", "--teams-agents", "0"]).end();
+    assert_good_end(&ended, 20, 3, 15);
+    for word in ["Teams", "Microsoft", "429"] {
+        let said =
+            ended.lines.iter().filter(|line| !line.contains("Log lines") && !line.contains("what Microsoft Graph"));
+        let said: Vec<_> = said.filter(|line| line.contains(word)).collect();
+        assert!(said.is_empty(), "{said:?}");
+    }
 }
 
 #[test]
@@ -111,7 +154,7 @@ fn six_seconds_leave_out_the_scene_that_does_not_fit_and_say_so() {
 
 #[test]
 fn one_agent_and_one_queue_are_spoken_of_in_the_singular() {
-    let ended = demo(&["--for", "3s", "--agents", "1", "--uccs", "1"]).end();
+    let ended = demo(&["--for", "3s", "--agents", "1", "--teams-agents", "0", "--uccs", "1"]).end();
     assert_story(&ended, &["with 1 agent listens", "== One queue watches it", "== The agent is subscribed"]);
     assert_good_end(&ended, 1, 1, 15);
 }

@@ -7,6 +7,7 @@ use presence_config::{ContactCenter, HttpSettings, Settings};
 use presence_core::MatchRules;
 
 use super::stage::Stage;
+use super::teams::Teams;
 use super::teller::say;
 use super::{ATTENDANTS, Demo};
 use crate::http::{self, Access, Api, Serving};
@@ -15,15 +16,16 @@ use crate::http::{self, Access, Api, Serving};
 pub(super) async fn open(
     demo: &Demo,
     stage: &Stage,
+    teams: Option<&Teams>,
     centers: &[ContactCenter],
     provider: &Provider,
 ) -> anyhow::Result<Serving> {
     let usual = HttpSettings::default().listen;
     let serving = match demo.listen {
-        Some(listen) => serve(demo, stage, centers, provider, listen).await?,
-        None => match serve(demo, stage, centers, provider, usual).await {
+        Some(listen) => serve(demo, stage, teams, centers, provider, listen).await?,
+        None => match serve(demo, stage, teams, centers, provider, usual).await {
             Ok(serving) => serving,
-            Err(_) => serve(demo, stage, centers, provider, SocketAddr::new(usual.ip(), 0)).await?,
+            Err(_) => serve(demo, stage, teams, centers, provider, SocketAddr::new(usual.ip(), 0)).await?,
         },
     };
     say(&format!("The dashboard is at {} while the demo runs; the API beside it.", serving.url()));
@@ -33,6 +35,7 @@ pub(super) async fn open(
 async fn serve(
     demo: &Demo,
     stage: &Stage,
+    teams: Option<&Teams>,
     centers: &[ContactCenter],
     provider: &Provider,
     listen: SocketAddr,
@@ -44,6 +47,7 @@ async fn serve(
     let configuration = Settings {
         max_presence_subscriptions_per_second: demo.rate,
         ucma: Some(stage.settings()?),
+        graph: teams.map(Teams::settings),
         pstn: true,
         attendant: MatchRules::compile(&[ATTENDANTS]).ok(),
         http: Some(settings.clone()),

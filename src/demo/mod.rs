@@ -6,6 +6,7 @@ mod queues;
 mod stage;
 mod story;
 mod summary;
+mod teams;
 mod teller;
 mod timeline;
 
@@ -18,6 +19,7 @@ use presence_actors::{Provider, Setup};
 use presence_core::{EndpointState, MatchRules, RetryPolicy, SourceRules};
 
 use stage::Stage;
+use teams::Teams;
 
 use crate::hosted_ucc::HostedUcc;
 use crate::shutdown::{DEFAULT_GRACE, Signal, Signals, within_grace};
@@ -25,8 +27,10 @@ use crate::shutdown::{DEFAULT_GRACE, Signal, Signals, within_grace};
 /// What the demo is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demo {
-    /// How many agents there are.
+    /// How many agents the pool has.
     pub agents: usize,
+    /// How many Teams agents there are beside them.
+    pub teams: usize,
     /// How many queues share them.
     pub uccs: usize,
     /// When to end; none: when the operator says so.
@@ -64,17 +68,19 @@ const ATTENDANTS: &str = r"@attendant\.demo\.example$";
 pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
     let mut signals = Signals::listen()?;
     let stage = Stage::start(demo).await?;
-    story::begin(demo, &stage);
-    let provider = Provider::start(setup(demo, &stage)?);
+    let teams = Teams::start(demo).await?;
+    story::begin(demo, &stage, teams.as_ref());
+    let provider = Provider::start(setup(demo, &stage, teams.as_ref())?);
+    let began = presence_actors::now();
     let centers = queues::contact_centers(demo);
-    let door = door::open(demo, &stage, &centers, &provider).await?;
+    let door = door::open(demo, &stage, teams.as_ref(), &centers, &provider).await?;
     for center in &centers {
         HostedUcc::new(center, provider.clone()).start();
     }
     tokio::select! {
         biased;
         signal = signals.end() => teller::say(&format!("{}: the demo ends.", pressed(signal))),
-        () = story::play(demo, &stage, &provider) => {}
+        () = story::play(demo, &stage, teams.as_ref(), &provider) => {}
     }
     let connected = provider
         .observe()
@@ -84,14 +90,18 @@ pub async fn demo(demo: &Demo) -> anyhow::Result<String> {
         .flat_map(|source| &source.endpoints)
         .any(|endpoint| endpoint.state == EndpointState::Established);
     let during = stage.figures();
+    let asked = teams.as_ref().map(|teams| (teams.figures(), presence_actors::now().saturating_duration_since(began)));
     let grace = grace(demo);
     teller::say("Every subscription is ended, as at a SIGTERM.");
     let ending = within_grace(grace, provider.shutdown(grace), signals.next()).await;
     let (pairs, after) = (queues::pairs(&centers), stage.figures());
-    let summary = summary::Summary { demo, pairs, during: &during, after: &after, connected, ending, grace };
+    let summary = summary::Summary { demo, pairs, during: &during, after: &after, asked, connected, ending, grace };
     let text = summary.text();
     door.end().await;
     stage.stop().await;
+    if let Some(teams) = &teams {
+        teams.stop().await;
+    }
     Ok(text)
 }
 
@@ -108,10 +118,12 @@ fn grace(demo: &Demo) -> Duration {
     (story::time_for(demo) + Duration::from_secs(2)).min(DEFAULT_GRACE)
 }
 
-fn setup(demo: &Demo, stage: &Stage) -> anyhow::Result<Setup> {
+fn setup(demo: &Demo, stage: &Stage, teams: Option<&Teams>) -> anyhow::Result<Setup> {
     let attendant = MatchRules::compile(&[ATTENDANTS]).ok();
-    let rules = SourceRules { attendant, pstn: true, graph: None, ucma: true };
+    let graph = teams.map(|_| Teams::rules());
+    let rules = SourceRules { attendant, pstn: true, graph, ucma: true };
     let mut setup = Setup::new(rules, stage.endpoints()?);
+    setup.graph = teams.map(Teams::setup);
     setup.subscriptions_per_second = demo.rate;
     setup.retry = RetryPolicy::try_new(Duration::from_secs(2), Duration::from_secs(60))?;
     Ok(setup)

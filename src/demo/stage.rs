@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use presence_actors::{DialectSetup, EndpointSetup, Pool, Provider};
 use presence_config::{Dialect, PoolAddress, PoolSettings, Transport, UcmaSettings, UserEndpoint};
-use presence_core::{AgentUri, EndpointKind, Freshness};
+use presence_core::{AgentUri, EndpointKind, Freshness, SourceKind};
 use presence_simulator::{
     FrontEndHandle, FrontEndServer, FrontEndServerSettings, FrontEndSettings, Simulator, SimulatorHandle,
     SimulatorSettings, Termination,
@@ -16,7 +16,7 @@ use super::timeline::PROBE;
 use super::{DOMAIN, Demo, DemoDialect};
 
 /// How long an agent stays in a state, on average.
-const CHANGE_INTERVAL: Duration = Duration::from_secs(8);
+pub(super) const CHANGE_INTERVAL: Duration = Duration::from_secs(8);
 
 /// The identity of an endpoint in the demo.
 pub(super) fn identity(kind: EndpointKind) -> String {
@@ -243,10 +243,14 @@ pub(super) enum Interruption {
     Registration,
 }
 
-/// How many agents are known for sure.
+/// How many agents of the pool are known for sure.
 pub(super) async fn fresh(provider: &Provider) -> usize {
     match provider.observe().await {
-        Ok(view) => view.agents().filter(|agent| agent.presence.freshness == Freshness::Fresh).count(),
+        Ok(view) => {
+            let of_the_pool = view.sources.iter().filter(|source| source.kind == SourceKind::Ucma);
+            let agents = of_the_pool.flat_map(|source| &source.agents);
+            agents.filter(|agent| agent.presence.freshness == Freshness::Fresh).count()
+        }
         Err(_) => 0,
     }
 }

@@ -6,6 +6,7 @@ use presence_actors::Provider;
 use presence_core::Throttle;
 
 use super::stage::{Interruption, Stage, fresh};
+use super::teams::{RETRY_AFTER, SWEEP, Teams};
 use super::teller::{counted, say, show};
 use super::timeline::{OUTAGE, Timeline};
 use super::{Demo, DemoDialect, queues};
@@ -14,6 +15,8 @@ use super::{Demo, DemoDialect, queues};
 const GLANCE: Duration = Duration::from_millis(100);
 /// Whoever waits longer than this is told how far it is.
 const PROGRESS: Duration = Duration::from_secs(3);
+/// No scene waits longer for Microsoft Graph.
+const PATIENCE: Duration = Duration::from_secs(6);
 /// For how long agents are gathered into one message, at most.
 const GATHERED: Duration = Duration::from_millis(1_010);
 /// From so many pairs of a queue and an agent on, the log is long.
@@ -24,12 +27,13 @@ const LEGEND: &str = "
      PresenceProviderClient::Subscribe   a queue asks for an agent
      PresenceProviderClient::event       a queue hears of a change: the presence before and now
      application endpoint A -> B         an identity of the provider at the pool, and its state
+     MsGraphPresenceSource               what Microsoft Graph answers, where it is worth a line
      WARN                                something went wrong, and what is done about it
    --log-level warn shows little more than this story, debug a short line of every change too.
 ";
 
 /// The opening lines.
-pub(super) fn begin(demo: &Demo, stage: &Stage) {
+pub(super) fn begin(demo: &Demo, stage: &Stage, teams: Option<&Teams>) {
     say(&format!(
         "{} with {} listens on {} (SIP over TCP, seed {}).",
         stage.name(),
@@ -37,7 +41,14 @@ pub(super) fn begin(demo: &Demo, stage: &Stage) {
         stage.address(),
         demo.seed
     ));
-    let them = if demo.agents == 1 { "it" } else { "them" };
+    if let Some(teams) = teams {
+        say(&format!(
+            "A simulated Microsoft Graph with {} answers at {}.",
+            counted(demo.teams, "Teams agent"),
+            teams.url()
+        ));
+    }
+    let them = if demo.agents + demo.teams == 1 { "it" } else { "them" };
     let queues =
         if demo.uccs == 1 { format!("One queue watches {them}") } else { format!("{} queues share {them}", demo.uccs) };
     let end = match demo.duration {
@@ -59,16 +70,23 @@ pub(super) fn begin(demo: &Demo, stage: &Stage) {
 }
 
 /// Plays the demo to its end, or for ever.
-pub(super) async fn play(demo: &Demo, stage: &Stage, provider: &Provider) {
+pub(super) async fn play(demo: &Demo, stage: &Stage, teams: Option<&Teams>, provider: &Provider) {
     let end = demo.duration.map(|duration| presence_actors::now() + duration);
     let scenes = async {
         first_subscriptions(demo, stage).await;
+        if let Some(teams) = teams {
+            first_answers(demo, teams, provider).await;
+        }
         let remaining = end.map(|end| end.saturating_duration_since(presence_actors::now()));
         let all = time_for(demo);
-        let timeline = Timeline::plan(remaining, all, demo.dialect);
+        let timeline = Timeline::plan(remaining, all, demo.dialect, teams.is_some());
         wait(timeline.pause).await;
         if timeline.termination {
             interruption(demo, stage, provider).await;
+            wait(timeline.pause).await;
+        }
+        if let Some(teams) = teams.filter(|_| timeline.less) {
+            less(demo, teams, provider).await;
             wait(timeline.pause).await;
         }
         if timeline.outage {
@@ -122,6 +140,64 @@ async fn first_subscriptions(demo: &Demo, stage: &Stage) {
         elapsed(began),
         counted(usize::try_from(stage.figures().subscribes).unwrap_or(usize::MAX), "SUBSCRIBE")
     ));
+}
+
+/// All Teams agents are answered for the first time.
+async fn first_answers(demo: &Demo, teams: &Teams, provider: &Provider) {
+    let began = presence_actors::now();
+    while !teams.all_fresh(provider).await {
+        if elapsed(began) > PATIENCE.as_secs_f64() {
+            return;
+        }
+        wait(GLANCE).await;
+    }
+    let all = match demo.teams {
+        1 => "The Teams agent is known too: it is asked for".to_owned(),
+        many => format!("The {many} Teams agents are known too: Microsoft Graph is asked for all of them"),
+    };
+    let requests = counted((Teams::arithmetic(demo.teams) * SWEEP.as_secs_f64()) as usize, "request");
+    let every = if SWEEP == Duration::from_secs(1) { "second".to_owned() } else { format!("{} s", SWEEP.as_secs()) };
+    say(&format!("{all} with {requests} every {every}; nothing is subscribed to there."));
+}
+
+/// Microsoft asks for less, and gets it.
+async fn less(demo: &Demo, teams: &Teams, provider: &Provider) {
+    say(&format!(
+        "Microsoft Graph answers 429, too many requests, with Retry-After: {RETRY_AFTER}. Nothing is asked of it for as \
+         long; what is known holds meanwhile."
+    ));
+    let before = teams.figures();
+    teams.ask_for_less();
+    let mut refused = None;
+    let began = presence_actors::now();
+    loop {
+        if elapsed(began) > PATIENCE.as_secs_f64() {
+            return;
+        }
+        wait(GLANCE / 10).await;
+        let figures = teams.figures();
+        match refused {
+            None if figures.too_many > before.too_many => {
+                refused = Some((figures.presence_requests, presence_actors::now()));
+            }
+            Some((asked, at)) if figures.presence_requests > asked => {
+                let after = elapsed(at);
+                while !teams.all_fresh(provider).await && elapsed(began) < PATIENCE.as_secs_f64() {
+                    wait(GLANCE / 10).await;
+                }
+                let all = match demo.teams {
+                    1 => "The Teams agent is".to_owned(),
+                    many => format!("All {many} Teams agents are"),
+                };
+                say(&format!(
+                    "It was asked again {after:.1} s later and not before. {all} fresh; none has failed, and none was \
+                     given up."
+                ));
+                return;
+            }
+            None | Some(_) => {}
+        }
+    }
 }
 
 async fn interruption(demo: &Demo, stage: &Stage, provider: &Provider) {

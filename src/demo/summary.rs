@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Demo;
 use super::stage::Figures;
+use super::teams::{SWEEP, Teams, TeamsFigures};
 use crate::shutdown::Ending;
 
 /// The figures of the end.
@@ -18,6 +19,8 @@ pub(super) struct Summary<'a> {
     pub(super) during: &'a Figures,
     /// Counted behind it.
     pub(super) after: &'a Figures,
+    /// What was asked of Microsoft Graph before the orderly end, and in how much time; none without Teams agents.
+    pub(super) asked: Option<(TeamsFigures, Duration)>,
     /// True when the provider was connected to the server before the end.
     pub(super) connected: bool,
     /// How the orderly end went.
@@ -32,8 +35,8 @@ impl Summary<'_> {
         let (demo, during, after) = (self.demo, self.during, self.after);
         let messages = during.messages;
         let separate = messages.saturating_mul(number(self.pairs)) / number(demo.agents).max(1);
-        let rows = [
-            ("agents", demo.agents.to_string(), String::new()),
+        let mut rows = vec![
+            ("agents", demo.agents.to_string(), self.beside()),
             ("queues", demo.uccs.to_string(), String::new()),
             ("agents wanted, summed over the queues", self.pairs.to_string(), String::new()),
             ("subscriptions on the wire", during.subscriptions.to_string(), self.why_fewer().to_owned()),
@@ -49,6 +52,7 @@ impl Summary<'_> {
             ("most agents asked for in any second", after.busiest_second.to_string(), format!("(limit {})", demo.rate)),
             ("subscriptions left there after the end", after.subscriptions.to_string(), self.why_left()),
         ];
+        rows.extend(self.teams());
         let mut text = String::from("\n== Summary\n");
         for (name, value, note) in rows {
             let line = format!("   {name:<52}{value:>8}  {note}");
@@ -56,6 +60,35 @@ impl Summary<'_> {
             let _ = writeln!(text, "{}", line.trim_end());
         }
         text
+    }
+
+    fn beside(&self) -> String {
+        if self.asked.is_some() { "(of the pool)".to_owned() } else { String::new() }
+    }
+
+    /// What Microsoft Graph took, against what it should take.
+    fn teams(&self) -> Vec<(&'static str, String, String)> {
+        let Some((figures, time)) = &self.asked else { return Vec::new() };
+        let rate = figures.presence_requests as f64 / time.as_secs_f64().max(0.001);
+        let should = Teams::arithmetic(self.demo.teams);
+        let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let told = match figures.too_many {
+            0 => String::new(),
+            count => format!("(told {} to ask less)", times(count)),
+        };
+        vec![
+            (
+                "Teams agents",
+                self.demo.teams.to_string(),
+                format!("(each asked for every {})", humantime::format_duration(SWEEP)),
+            ),
+            (
+                "requests to Microsoft Graph for their presence",
+                figures.presence_requests.to_string(),
+                format!("({rate:.2} per second; arithmetic {should:.2})"),
+            ),
+            ("most requests to it in any second", figures.most_in_a_second.to_string(), told),
+        ]
     }
 
     /// Why there are fewer subscriptions than agents.
@@ -98,6 +131,7 @@ mod tests {
     fn summary(live: usize, left: usize, connected: bool, ending: Ending) -> String {
         let demo = Demo {
             agents: 20,
+            teams: 8,
             uccs: 3,
             duration: None,
             seed: 1,
@@ -115,7 +149,32 @@ mod tests {
         };
         let after = Figures { subscriptions: left, ..Figures::default() };
         let grace = Duration::from_secs(10);
-        Summary { demo: &demo, pairs: 40, during: &during, after: &after, connected, ending, grace }.text()
+        Summary { demo: &demo, pairs: 40, during: &during, after: &after, asked: None, connected, ending, grace }.text()
+    }
+
+    #[test]
+    fn what_microsoft_graph_took_stands_beside_the_arithmetic() {
+        let figures = TeamsFigures { presence_requests: 15, most_in_a_second: 3, too_many: 1 };
+        let demo = Demo {
+            agents: 20,
+            teams: 8,
+            uccs: 3,
+            duration: None,
+            seed: 1,
+            rate: NonZeroU32::MIN,
+            dialect: DemoDialect::Skype,
+            listen: None,
+        };
+        let none = Figures::default();
+        let asked = Some((figures, Duration::from_secs(20)));
+        let grace = Duration::from_secs(10);
+        let ending = Ending::Orderly;
+        let summary =
+            Summary { demo: &demo, pairs: 40, during: &none, after: &none, asked, connected: true, ending, grace };
+        let text = summary.text();
+        assert!(text.contains("15  (0.75 per second; arithmetic 1.00)\n"), "{text}");
+        assert!(text.contains("3  (told once to ask less)\n"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
     }
 
     #[test]

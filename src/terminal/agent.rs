@@ -12,7 +12,7 @@ use super::asked;
 use super::glance::failure_text;
 use super::screen::{Screen, Tone, age, presence_tone, presence_word, span, wire_name, wrapped};
 use crate::answer::{Answer, json};
-use crate::http::model::{AgentDetail, ChangeRecord, GraphAgent, Presence, SubscriptionDetail};
+use crate::http::model::{AgentDetail, AgentState, ChangeRecord, GraphAgent, Presence, SubscriptionDetail};
 
 /// Where the second column begins.
 const INDENT: usize = 16;
@@ -42,7 +42,9 @@ fn text(detail: &AgentDetail, screen: &Screen, now: Timestamp) -> String {
     let state = screen.paint(state_tone(agent.state), &wire_name(&agent.state).replace('_', " "));
     let via = agent.endpoint.map(|via| format!(" at the {} endpoint", wire_name(&via))).unwrap_or_default();
     page.line("State", &format!("{state}{via}"));
-    if let Some(subscription) = &detail.subscription {
+    // A Teams agent that is asked for has nothing that runs out or is tried again.
+    let asked = detail.graph.is_some() && agent.state == AgentState::Active;
+    if let Some(subscription) = detail.subscription.as_ref().filter(|_| !asked) {
         page.subscription(subscription, now);
     }
     if let Some(graph) = &detail.graph {
