@@ -1,6 +1,6 @@
 //! Microsoft's own examples, read to exact values. Where they are not beside the repository (`../shared/vectors/graph`) the
 //! tests say so and pass.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests that say why they skip")]
 
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
