@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::http::header::{self, ContentEncoding};
 use actix_web::http::{StatusCode, Uri};
 use actix_web::web::{self, Bytes, BytesMut, Data, Payload, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, dev};
 use futures_util::StreamExt;
 use presence_actors::GraphDoor;
 use presence_config::HttpSettings;
@@ -139,7 +139,7 @@ impl Webhook {
     }
 
     /// Reads a body as far as it is let.
-    async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
+    async fn read(&self, request: &HttpRequest, mut payload: dev::Payload) -> Result<Bytes, Problem> {
         let too_long =
             || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {} KiB", LONGEST >> 10));
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
@@ -193,9 +193,10 @@ fn resource(path: &str) -> actix_web::Resource {
     web::resource(path.to_owned()).route(web::post().to(notified)).default_service(web::to(not_taken))
 }
 
-/// Another method: there is nothing at all where notifications are not configured.
-async fn not_taken(notifications: Data<Notifications>, request: HttpRequest) -> HttpResponse {
-    if notifications.0.as_ref().is_none_or(|webhook| webhook.path != request.path()) {
+/// Another method: not allowed, and where notifications are not configured there is nothing at all.
+async fn not_taken(notifications: Option<Data<Notifications>>, request: HttpRequest) -> HttpResponse {
+    let is_here = |all: Data<Notifications>| all.0.as_ref().is_some_and(|webhook| webhook.path == request.path());
+    if !notifications.is_none_or(is_here) {
         return nothing().error_response();
     }
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes POST");
@@ -240,7 +241,7 @@ async fn notified(
         (Some(_), Some(_)) => return Err(Problem::bad_request("two validationTokens")),
         (None, _) => {}
     }
-    let Ok(body) = tokio::time::timeout(BODY_WITHIN, webhook.read(&request, payload)).await else {
+    let Ok(body) = tokio::time::timeout(BODY_WITHIN, webhook.read(&request, payload.into_inner())).await else {
         let detail = format!("the body has not arrived within {} s", BODY_WITHIN.as_secs());
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
     };

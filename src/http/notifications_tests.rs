@@ -139,11 +139,9 @@ async fn long_bodies_share_32_mib_and_short_ones_always_find_room() {
     let (notifications, _, _doorway) = webhook(URL);
     let webhook = notifications.0.as_ref().expect("it is configured");
     let request = TestRequest::post().to_http_request();
-    let of = |bytes: usize| {
+    let of = |bytes: usize| -> dev::Payload {
         let pieces = std::iter::repeat_n(Bytes::from(vec![b' '; 1 << 10]), bytes >> 10).map(Ok);
-        let stream: actix_web::dev::Payload =
-            actix_web::dev::Payload::Stream { payload: Box::pin(stream::iter(pieces).chain(stream::pending())) };
-        Payload::from(stream)
+        dev::Payload::Stream { payload: Box::pin(stream::iter(pieces).chain(stream::pending())) }
     };
     let mut reading: Vec<_> = (0..33).map(|_| Box::pin(webhook.read(&request, of(LONGEST)))).collect();
     let refused = reading.iter_mut().filter_map(|one| one.now_or_never()).collect::<Vec<_>>();
