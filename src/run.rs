@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix::Actor;
-use presence_actors::Provider;
+use presence_actors::{GraphClientError, GraphNetwork, Provider, Setup, graph_client};
 use presence_config::{ContactCenter, HttpSettings, Settings};
 use presence_core::log_text::ConfigurationLine;
 
@@ -24,6 +24,9 @@ pub enum RunError {
     /// The settings cannot be started from.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
+    /// Nothing can carry requests to Microsoft Graph.
+    #[error("prepare for Microsoft Graph: {0}")]
+    Graph(#[from] GraphClientError),
     /// The system does not let us listen to its signals.
     #[error("listen to signals: {0}")]
     Signals(#[from] std::io::Error),
@@ -45,7 +48,7 @@ impl RunError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Assemble(_) | Self::Http(_) | Self::Tokens(_) | Self::Exposed(_) => Exit::Config,
+            Self::Assemble(_) | Self::Graph(_) | Self::Http(_) | Self::Tokens(_) | Self::Exposed(_) => Exit::Config,
             Self::Signals(_) => Exit::Internal,
         }
     }
@@ -57,7 +60,8 @@ impl RunError {
 /// # Errors
 /// When what the settings name cannot be used.
 pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError> {
-    let setup = assemble::setup(settings)?;
+    let mut setup = assemble::setup(settings)?;
+    prepare_graph(&mut setup)?;
     let access = settings.http.as_ref().map(access).transpose()?;
     let mut signals = Signals::listen()?;
     log_configuration(settings);
@@ -92,6 +96,15 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
         http.end().await;
     }
     Ok(Exit::Ok)
+}
+
+/// Makes what carries requests to Microsoft Graph: what cannot be used ends the program before anything has begun.
+fn prepare_graph(setup: &mut Setup) -> Result<(), GraphClientError> {
+    if let Some(graph) = &mut setup.graph {
+        let client = graph_client(&graph.network, &graph.login_url, &graph.graph_url)?;
+        graph.network = GraphNetwork::Memory(client);
+    }
+    Ok(())
 }
 
 /// Who may use the HTTP API.
@@ -163,6 +176,11 @@ fn log_configuration(settings: &Settings) {
         user_endpoints: &user,
     };
     tracing::info!(logger = "UccStarter", "{line}");
+    if let Some(graph) = &settings.graph {
+        let accounts: Vec<_> = graph.accounts.iter().map(|account| account.id.as_str()).collect();
+        tracing::info!(logger = "UccStarter", sweep = %humantime::format_duration(graph.sweep),
+            notifications = graph.notifications.is_some(), "Teams users are asked for with the accounts {}", accounts.join(", "));
+    }
 }
 
 fn log_queues(centers: &[ContactCenter]) {

@@ -37,7 +37,7 @@ pub enum GraphNetwork {
         /// Authorities beside those of the system, PEM.
         trusted_certificates: Option<PathBuf>,
     },
-    /// Whatever a test puts there.
+    /// What carries them is there already: made beforehand by [`crate::graph_client`], or a test's own.
     Memory(Arc<dyn Exchange>),
 }
 
