@@ -90,7 +90,7 @@ fn status_403_fails_the_account_slowly_and_loudly_and_no_agent() {
     assert!(world.polls.len() - polls <= 3, "after 15 and after 30 minutes more");
     assert!(matches!(world.view().tenants[0].accounts[0].state, AccountState::Failed { .. }));
     world.command("heal");
-    world.run_until(secs(3_000), World::all_fresh);
+    world.run_until(secs(4_000), World::all_fresh);
     assert_eq!(count(&world, |report| matches!(report, Report::AccountUp { .. })), 2);
 }
 

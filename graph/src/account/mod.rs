@@ -70,6 +70,8 @@ pub(crate) struct Account {
     reported: Option<Failure>,
     /// Since when its requests are not answered.
     trouble_since: Option<Instant>,
+    /// That lasts longer than answers are vouched for.
+    trouble_lasts: bool,
     throttling_reported: bool,
     lookups_until: Option<Instant>,
     lookups_refused: u32,
@@ -109,6 +111,7 @@ impl Account {
             failure: None,
             reported: None,
             trouble_since: None,
+            trouble_lasts: false,
             throttling_reported: false,
             lookups_until: None,
             lookups_refused: 0,
@@ -151,7 +154,7 @@ impl Account {
             return Ability::Unable;
         }
         let can = match self.governor.cause() {
-            None => true,
+            None => !self.trouble_lasts,
             Some(Cause::Forbidden) => false,
             Some(Cause::Unavailable) => self.governor.opened() < 2,
             Some(Cause::Throttled) => {
@@ -241,7 +244,7 @@ impl Account {
 
     fn failed(&mut self, failed: &CredentialFailure) -> Option<Report> {
         let CredentialFailure { failure, needs_a_person, retry_at, .. } = failed.clone();
-        let is_new = self.reported.as_ref() != Some(&failure);
+        let is_new = self.reported.as_ref().is_none_or(|known| gist(known) != gist(&failure));
         self.reported = Some(failure.clone());
         is_new.then(|| Report::AccountFailed { account: self.name.clone(), failure, needs_a_person, retry_at })
     }
@@ -285,13 +288,15 @@ impl Account {
 
     fn in_trouble(&mut self, now: Instant, failure: &Failure) {
         self.failure = Some(failure.clone());
-        self.trouble_since.get_or_insert(now);
+        let since = *self.trouble_since.get_or_insert(now);
+        self.trouble_lasts = now.duration_since(since) > self.patience;
     }
 
     fn answered(&mut self, pass: Pass) -> Option<Report> {
         let recovered = self.governor.succeeded(pass);
         if self.governor.cause().is_none() {
             self.trouble_since = None;
+            self.trouble_lasts = false;
             self.throttling_reported = false;
         }
         (recovered && self.reported.is_some()).then(|| self.up())
@@ -321,7 +326,7 @@ impl Account {
         if let Some(failed) = self.token_failure.as_ref().filter(|_| self.credential.bearer(now).is_none()) {
             return Some((failed.failure.clone(), failed.retry_at));
         }
-        let at = self.governor.retry_at(now)?;
+        let at = self.governor.retry_at(now).or(self.trouble_lasts.then_some(now))?;
         Some((self.failure.clone()?, at))
     }
 
@@ -344,4 +349,10 @@ impl Account {
             push: self.push.as_ref().map(Push::view),
         }
     }
+}
+
+/// What a failure is about, without the numbers that Microsoft gives to each answer.
+fn gist(failure: &Failure) -> (Option<u16>, &str) {
+    let detail = failure.detail.split_once(" Trace ID").map_or(&*failure.detail, |(gist, _)| gist);
+    (failure.code, detail)
 }

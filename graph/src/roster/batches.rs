@@ -78,6 +78,12 @@ impl Batches {
         self.wheels[pace.index()].order().count()
     }
 
+    /// The batches of this pace, the one that is next first.
+    #[cfg(test)]
+    pub(super) fn order(&self, pace: Pace) -> impl Iterator<Item = BatchId> + '_ {
+        self.wheels[pace.index()].order()
+    }
+
     pub(super) fn pace(&self, batch: BatchId) -> Option<Pace> {
         Some(self.batches.get(&batch)?.pace)
     }
@@ -106,6 +112,7 @@ impl Batches {
     /// The batch is asked for now: in its turn, or outside of it.
     pub(crate) fn asked(&mut self, now: Instant, id: BatchId, in_turn: bool) {
         let Some(batch) = self.batches.get_mut(&id) else { return };
+        debug_assert!(!batch.in_flight, "one request for a batch at a time");
         batch.in_flight = true;
         batch.retry_at = None;
         let wheel = &mut self.wheels[batch.pace.index()];

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use presence_core::Status;
 
-use super::{PATIENCE, Roster, Standing};
+use super::{Roster, Standing};
 use crate::ObjectId;
 use crate::wire::PresenceItem;
 
@@ -15,6 +15,9 @@ const OLDER_BELIEVED: u8 = 3;
 const UNKNOWNS_BELIEVED: u8 = 3;
 /// A user who is in no answer so many times in a row is none.
 const MISSES_BELIEVED: u8 = 3;
+
+/// So many activities are kept once for all.
+const MOST_ACTIVITIES: usize = 64;
 
 /// What came of one presence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,10 +36,9 @@ impl Roster {
         let slot = *self.users.get(&item.id)?;
         let member = self.members.get_mut(slot.index())?.as_mut()?;
         let pace = self.batches.pace(member.batch)?;
-        let patience = self.sweeps[pace.index()] * 3 + PATIENCE;
         member.misses = 0;
         member.heard_at = Some(now);
-        member.good_until = Some(now + patience);
+        member.good_for = self.patience[pace.index()];
         let age = match (&member.sequence, &item.sequence) {
             (Some(held), Some(new)) => new.cmp(held),
             _ if asked < member.asked => Ordering::Less,
@@ -52,7 +54,7 @@ impl Roster {
             }
         }
         member.older = 0;
-        let status = match &item.reading.status {
+        let mut status = match &item.reading.status {
             Some(status) => status.clone(),
             None => {
                 let holds = member.status.as_ref().is_some_and(|status| *status != Status::unknown());
@@ -73,6 +75,13 @@ impl Roster {
             });
         }
         let changed = member.status.is_some();
+        if let Some(activity) = &mut status.activity {
+            match self.activities.get(&**activity) {
+                Some(known) => *activity = known.clone(),
+                None if self.activities.len() < MOST_ACTIVITIES => _ = self.activities.insert(activity.clone()),
+                None => {}
+            }
+        }
         member.status = Some(status.clone());
         member.standing = Standing::Fresh;
         Some(Hearing { tell: Some(status), changed, overtaken: false })

@@ -1,6 +1,6 @@
 //! One user who is polled.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use presence_core::{AgentUri, Status};
 
@@ -38,8 +38,8 @@ pub(crate) struct Member {
     pub(super) asked: u64,
     /// When the user was last in an answer.
     pub(crate) heard_at: Option<Instant>,
-    /// Until then that is vouched for.
-    pub(super) good_until: Option<Instant>,
+    /// For so many milliseconds from then on that is vouched for.
+    pub(super) good_for: u32,
     agents: Agents,
     pub(super) batch: BatchId,
     pub(super) position: u16,
@@ -62,7 +62,7 @@ impl Member {
             sequence: None,
             asked: 0,
             heard_at: None,
-            good_until: None,
+            good_for: 0,
             agents: Agents::One(uri),
             batch,
             position,
@@ -72,6 +72,11 @@ impl Member {
             unknowns: 0,
             older: 0,
         }
+    }
+
+    /// Until when what was heard is vouched for.
+    pub(super) fn good_until(&self) -> Option<Instant> {
+        self.heard_at.map(|heard| heard + Duration::from_millis(u64::from(self.good_for)))
     }
 
     /// The agents that are this user.

@@ -8,7 +8,8 @@ mod member;
 mod tests;
 mod wheel;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use presence_core::{AgentUri, Status};
@@ -62,8 +63,10 @@ pub(crate) struct Roster {
     free: Vec<Slot>,
     users: BTreeMap<ObjectId, Slot>,
     batches: Batches,
-    /// How long a sweep takes, by pace.
-    sweeps: [Duration; 2],
+    /// For how many milliseconds an answer is vouched for, by pace.
+    patience: [u32; 2],
+    /// The activities that were heard: each is kept once for all.
+    activities: BTreeSet<Arc<str>>,
 }
 
 impl Roster {
@@ -74,7 +77,9 @@ impl Roster {
             free: Vec::new(),
             users: BTreeMap::new(),
             batches: Batches::new(sweep, slow_sweep),
-            sweeps: [sweep, slow_sweep],
+            patience: [sweep, slow_sweep]
+                .map(|sweep| u32::try_from((sweep * 3 + PATIENCE).as_millis()).unwrap_or(u32::MAX)),
+            activities: BTreeSet::new(),
         }
     }
 
@@ -96,6 +101,9 @@ impl Roster {
         }
         let slot = self.free.pop().unwrap_or_else(|| {
             let next = u32::try_from(self.members.len()).expect("fewer agents than 2^32 fit into memory");
+            if self.members.len() == self.members.capacity() {
+                self.members.reserve_exact(self.members.len() / 8 + 64);
+            }
             self.members.push(None);
             Slot(next)
         });
@@ -135,9 +143,8 @@ impl Roster {
         if self.batches.pace(member.batch) == Some(pace) {
             return;
         }
-        let patience = self.sweeps[pace.index()] * 3 + PATIENCE;
-        if let (Pace::Slow, Some(heard)) = (pace, member.heard_at) {
-            member.good_until = member.good_until.max(Some(heard + patience));
+        if pace == Pace::Slow {
+            member.good_for = member.good_for.max(self.patience[pace.index()]);
         }
         let (batch, position) = (member.batch, member.position);
         let added = self.batches.add(pace, slot);
@@ -218,7 +225,7 @@ impl Roster {
             if member.standing != Standing::Fresh {
                 continue;
             }
-            match member.good_until {
+            match member.good_until() {
                 Some(until) if until > now && !all => next = Some(next.map_or(until, |earlier| earlier.min(until))),
                 _ => {
                     member.standing = Standing::Doubted;

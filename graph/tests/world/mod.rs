@@ -301,7 +301,8 @@ impl World {
 
     fn post(&mut self, url: &str, body: &[u8]) -> PostAnswer {
         if let Some((_, token)) = url.split_once("?validationToken=") {
-            let token = token.replace("%20", " ").replace("%3A", ":").replace("%3a", ":").replace('+', " ");
+            let token =
+                percent_encoding::percent_decode_str(&token.replace('+', " ")).decode_utf8().unwrap().into_owned();
             let expected = self.graph.expects_handshake(self.now);
             return PostAnswer::plain(if expected { 200 } else { 404 }, token);
         }
@@ -386,13 +387,13 @@ impl World {
         }
     }
 
-    /// No user of a batch may be asked for twice at once, unless a notification told of it or the batches were arranged anew.
+    /// Nobody is asked for twice at once, except that new users may be just those of a batch whose turn it is.
     fn note_overlap(&mut self, exchange: ExchangeId, body: &[u8]) {
         let ids: serde_json::Value = serde_json::from_slice(body).unwrap();
         let ids: BTreeSet<String> =
             ids["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect();
         assert!(ids.len() <= 650 && !ids.is_empty());
-        assert!(self.open.values().all(|open| open.len() == 1 || *open != ids), "the same batch twice at once");
+        assert!(self.open.values().filter(|open| **open == ids).count() < 2, "the same users three times at once");
         self.open.insert(exchange, ids);
     }
 
