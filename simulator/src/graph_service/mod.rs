@@ -9,6 +9,7 @@ mod answers;
 mod assertion;
 mod command;
 mod counters;
+mod device_code;
 mod exchange;
 mod faults;
 mod filter;
@@ -21,6 +22,7 @@ mod serve;
 mod settings;
 mod subscriptions;
 mod tokens;
+mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};

@@ -1,12 +1,13 @@
 //! The login host: who gets a token for what, and who gets none and why.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::address::{pairs, value};
 use super::answers::{of_json, time};
+use super::device_code::Code;
 use super::exchange::{ServiceAnswer, ServiceRequest};
 use super::people::Tenant;
 use super::settings::ServiceCredential;
@@ -19,25 +20,21 @@ pub(super) struct Who {
     pub(super) account: usize,
 }
 
-/// How long a device code can be used.
-const CODE_LIFETIME: Duration = Duration::from_secs(900);
-/// How often it may be asked about, at first; each time too early adds this.
-const INTERVAL: Duration = Duration::from_secs(5);
 /// So many secrets are remembered.
 const MOST_SECRETS: usize = 10_000;
 /// So many access tokens and device codes are kept.
-const MOST_KEPT: usize = 10_000;
+pub(super) const MOST_KEPT: usize = 10_000;
 
 /// Everything that was given out.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     access: BTreeMap<String, (Who, Instant)>,
     refresh: BTreeMap<String, Who>,
-    codes: BTreeMap<String, Code>,
+    pub(super) codes: BTreeMap<String, Code>,
     /// What holds for an account beside its settings.
     pub(super) accounts: BTreeMap<Who, Standing>,
     /// Accounts whose sign-in was ordered before anyone asked for a code.
-    expected: BTreeSet<Who>,
+    pub(super) expected: BTreeSet<Who>,
     /// Each use of a refresh token uses it up.
     pub(super) lenient: bool,
     secrets: BTreeSet<String>,
@@ -52,22 +49,11 @@ pub(super) struct Standing {
     pub(super) dead: Option<u32>,
 }
 
-#[derive(Debug)]
-struct Code {
-    tenant: usize,
-    client: String,
-    user_code: String,
-    until: Instant,
-    interval: Duration,
-    asked: Option<Instant>,
-    outcome: Option<Result<Who, ()>>,
-}
-
 /// Why there is no token: status, error, number and text.
 pub(super) struct NoToken(pub(super) u16, pub(super) &'static str, pub(super) u32, pub(super) String);
 
 impl NoToken {
-    fn because(status: u16, error: &'static str, number: u32, text: &str) -> Self {
+    pub(super) fn because(status: u16, error: &'static str, number: u32, text: &str) -> Self {
         Self(status, error, number, text.to_owned())
     }
 }
@@ -83,7 +69,7 @@ impl Tokens {
         self.access.retain(|_, (who, _)| of.is_some_and(|of| of != *who));
     }
 
-    /// Whether this is a refresh token that can be used.
+    /// From now on this is a refresh token of that account.
     pub(super) fn start(&mut self, token: &str, who: Who) {
         self.refresh.insert(token.to_owned(), who);
         self.remember(token);
@@ -132,52 +118,16 @@ impl GraphService {
         }))
     }
 
-    fn tenant_called(&self, name: &str) -> Result<usize, NoToken> {
+    pub(super) fn tenant_called(&self, name: &str) -> Result<usize, NoToken> {
         let found = self.tenants.iter().position(|tenant| tenant.is_called(name));
         found.ok_or_else(|| NoToken::because(400, "invalid_request", 90002, &format!("Tenant '{name}' not found.")))
     }
 
-    fn form(request: &ServiceRequest) -> Result<Vec<(String, String)>, NoToken> {
+    pub(super) fn form(request: &ServiceRequest) -> Result<Vec<(String, String)>, NoToken> {
         let kind = request.header("content-type").unwrap_or_default();
         let is_form = kind.split(';').next().is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded");
         let read = std::str::from_utf8(&request.body).ok().filter(|_| is_form).and_then(pairs);
         read.ok_or_else(|| NoToken::because(400, "invalid_request", 900_144, "The request body must be a form."))
-    }
-
-    fn device_code(&mut self, now: Instant, request: &ServiceRequest, tenant: &str) -> Result<ServiceAnswer, NoToken> {
-        let (tenant, form) = (self.tenant_called(tenant)?, Self::form(request)?);
-        let client = self.client(tenant, &form)?;
-        delegated_scope(&form)?;
-        self.tokens.codes.retain(|_, code| now < code.until);
-        if self.tokens.codes.len() >= MOST_KEPT {
-            return Err(NoToken::because(503, "temporarily_unavailable", 0, "Too many sign-ins."));
-        }
-        let code = format!("{}{}", self.dice.word(), self.dice.word());
-        let user_code: String = self.dice.word().chars().take(9).collect::<String>().to_uppercase();
-        self.tokens.remember(&code);
-        let expected = self.tokens.expected.iter().copied().find(|who| self.is_user_of(*who, tenant, &client));
-        if let Some(who) = expected {
-            self.tokens.expected.remove(&who);
-        }
-        let kept = Code {
-            tenant,
-            client,
-            user_code: user_code.clone(),
-            until: now + CODE_LIFETIME,
-            interval: INTERVAL,
-            asked: None,
-            outcome: expected.map(Ok),
-        };
-        self.tokens.codes.insert(code.clone(), kept);
-        let page = "https://microsoft.com/devicelogin";
-        Ok(of_json(
-            200,
-            &json!({
-                "user_code": user_code, "device_code": code, "verification_uri": page,
-                "expires_in": CODE_LIFETIME.as_secs(), "interval": INTERVAL.as_secs(),
-                "message": format!("To sign in, use a web browser to open the page {page} and enter the code {user_code} to authenticate."),
-            }),
-        ))
     }
 
     fn token(&mut self, now: Instant, request: &ServiceRequest, tenant: &str) -> Result<ServiceAnswer, NoToken> {
@@ -240,7 +190,7 @@ impl GraphService {
         }
     }
 
-    fn client(&self, tenant: usize, form: &[(String, String)]) -> Result<String, NoToken> {
+    pub(super) fn client(&self, tenant: usize, form: &[(String, String)]) -> Result<String, NoToken> {
         let client = value(form, "client_id").unwrap_or_default().to_ascii_lowercase();
         if self.accounts_of(tenant).any(|account| account.1.eq_ignore_ascii_case(&client)) {
             return Ok(client);
@@ -249,7 +199,7 @@ impl GraphService {
         Err(NoToken::because(400, "unauthorized_client", 700_016, text))
     }
 
-    fn accounts_of(&self, tenant: usize) -> impl Iterator<Item = (Who, &str, &ServiceCredential)> {
+    pub(super) fn accounts_of(&self, tenant: usize) -> impl Iterator<Item = (Who, &str, &ServiceCredential)> {
         let accounts = self.tenants.get(tenant).map(|tenant| tenant.accounts.as_slice()).unwrap_or_default();
         accounts.iter().enumerate().map(move |(account, settings)| {
             (Who { tenant, account }, settings.client_id.as_str(), &settings.credential)
@@ -271,7 +221,7 @@ impl GraphService {
         })
     }
 
-    fn is_user_of(&self, who: Who, tenant: usize, client: &str) -> bool {
+    pub(super) fn is_user_of(&self, who: Who, tenant: usize, client: &str) -> bool {
         let mut accounts = self.accounts_of(tenant);
         accounts.any(|(known, id, credential)| {
             known == who && id.eq_ignore_ascii_case(client) && matches!(credential, ServiceCredential::User(_))
@@ -334,51 +284,6 @@ impl GraphService {
         }
     }
 
-    fn signed_in(&mut self, now: Instant, code: &str) -> Result<Who, NoToken> {
-        let entry = self.tokens.codes.get_mut(code).filter(|entry| now < entry.until);
-        let Some(entry) = entry else {
-            return Err(NoToken::because(400, "expired_token", 70020, "The provided device code has expired."));
-        };
-        let early = entry.asked.is_some_and(|asked| now.saturating_duration_since(asked) < entry.interval);
-        entry.asked = Some(now);
-        if early {
-            entry.interval += INTERVAL;
-            return Err(NoToken::because(400, "slow_down", 0, "The device code is asked about too often."));
-        }
-        match entry.outcome {
-            None => Err(NoToken::because(
-                400,
-                "authorization_pending",
-                70016,
-                "The user has not yet signed in with the code.",
-            )),
-            Some(Err(())) => {
-                Err(NoToken::because(400, "authorization_declined", 70018, "The user declined to sign in."))
-            }
-            Some(Ok(who)) => {
-                self.tokens.codes.remove(code);
-                self.tokens.accounts.remove(&who);
-                Ok(who)
-            }
-        }
-    }
-
-    /// A user signs in, or declines to, with the oldest code that waits for it; the code. Without one it is remembered.
-    pub(super) fn sign_in(&mut self, who: Who, outcome: Result<Who, ()>) -> Option<String> {
-        let client = self.accounts_of(who.tenant).find(|(known, ..)| *known == who).map(|(_, id, _)| id.to_owned())?;
-        let waits = |code: &&mut Code| {
-            code.outcome.is_none() && code.tenant == who.tenant && code.client.eq_ignore_ascii_case(&client)
-        };
-        if let Some(code) = self.tokens.codes.values_mut().filter(waits).min_by_key(|code| code.until) {
-            code.outcome = Some(outcome);
-            return Some(code.user_code.clone());
-        }
-        if outcome.is_ok() {
-            self.tokens.expected.insert(who);
-        }
-        None
-    }
-
     fn grant(&mut self, now: Instant, who: Who, delegated: bool) -> ServiceAnswer {
         let name = self.account_name(who);
         let kind = if delegated { "user" } else { "app" };
@@ -419,7 +324,8 @@ impl GraphService {
     }
 }
 
-fn delegated_scope(form: &[(String, String)]) -> Result<(), NoToken> {
+/// A user's token needs this scope, and one that lasts needs the other.
+pub(super) fn delegated_scope(form: &[(String, String)]) -> Result<(), NoToken> {
     let scope = value(form, "scope").unwrap_or_default();
     let good = scope.split(' ').any(|part| part.ends_with("Presence.Read.All") || part.ends_with("/.default"));
     if good && scope.split(' ').any(|part| part == "offline_access") {
