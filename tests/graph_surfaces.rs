@@ -218,6 +218,8 @@ fn the_dashboard_has_a_card_for_the_tenant_on_a_desk_and_on_a_phone() {
     page.shows("#feed", "only a person can mend that");
     page.shows("#verdict-word", "Down");
     page.shows("#verdict-line", "Account account1 needs a person");
+    page.until("document.querySelector('#feed .feed-endpoint[data-up=false]')");
+    page.until("!document.body.innerText.includes('Trace ID')");
     page.picture("graph-down");
     phone.shows("#tenants .word", "Down");
     phone.until("document.documentElement.scrollWidth <= innerWidth");

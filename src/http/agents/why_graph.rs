@@ -5,6 +5,7 @@ use presence_core::{EndedBy, Failure, FailureKind, Freshness, SubscriptionState,
 use presence_graph::{GraphAgentView, TenantView};
 
 use super::why::{Circumstances, meanwhile};
+use crate::http::observatory::graph::brief;
 use crate::http::observatory::{counted, spoken};
 
 /// Of an agent that Microsoft Graph is asked for.
@@ -138,7 +139,7 @@ fn down(tenant: &TenantView, circumstances: &Circumstances<'_>) -> String {
 fn told(failure: &Failure) -> String {
     let asked = failure.retry_after.map(|wait| format!(", and asked for {} of rest", spoken(wait))).unwrap_or_default();
     match failure.by {
-        EndedBy::Peer => format!("Microsoft said `{failure}`{asked}"),
+        EndedBy::Peer => format!("Microsoft said `{}`{asked}", brief(failure)),
         EndedBy::Network => format!("no answer from Microsoft: {failure}"),
         EndedBy::Us => failure.to_string(),
     }

@@ -18,6 +18,9 @@ const PUSH_STATES: [PushState; 6] = [
     PushState::Contested,
 ];
 
+/// The value of a label, and what is counted under it.
+type Counted = (&'static str, fn(&GraphCounters) -> u64);
+
 /// Everything of Microsoft Graph. Without that source the names are there and have no rows.
 pub(super) fn seen(answer: &mut Exposition, now: Instant, sources: &[SourceView], told: &[GraphTenant]) {
     let view = sources.iter().find_map(|source| source.graph.as_ref());
@@ -121,7 +124,7 @@ fn push(answer: &mut Exposition, now: Instant, view: Option<&GraphView>) {
 }
 
 fn counted(answer: &mut Exposition, counters: Option<&GraphCounters>) {
-    let mut by = |name: &str, help: &str, label: &'static str, values: &[(&'static str, fn(&GraphCounters) -> u64)]| {
+    let mut by = |name: &str, help: &str, label: &'static str, values: &[Counted]| {
         let rows = counters.into_iter().flat_map(|counters| {
             values.iter().map(move |(word, value)| (labelled(label, *word), value(counters) as f64))
         });

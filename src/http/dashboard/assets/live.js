@@ -65,9 +65,9 @@ export class Live {
     if (event.type === "lagged") return make("li.feed-note", {}, time, event.missed ? `${event.missed} events were missed` : "events were missed");
     if (event.type === "endpoint") {
       const word = `${capital(event.endpoint)} endpoint ${event.state}`;
-      return make("li.feed-endpoint", { "data-up": event.up }, time, make("span.feed-text", {}, word, event.why ? `: ${event.why}` : ""));
+      return make("li.feed-endpoint", { "data-up": String(event.up) }, time, make("span.feed-text", {}, word, event.why ? `: ${event.why}` : ""));
     }
-    if (event.type === "graph") return make("li.feed-endpoint", { "data-up": event.good }, time, make("span.feed-text", {}, event.text));
+    if (event.type === "graph") return make("li.feed-endpoint", { "data-up": String(event.good) }, time, make("span.feed-text", {}, event.text));
     const [, address] = uriParts(event.uri);
     const click = () => this.open(event.uri);
     const { previous, presence } = event;

@@ -60,7 +60,7 @@ export function fillRow(row, agent) {
   setText(parts.state, state(agent.state, presence.source));
   setAttribute(parts.state, "title", standing(agent));
   setText(parts.source, source(presence.source));
-  setText(parts.endpoint, agent.endpoint === "application" ? "app" : agent.endpoint ?? agent.account ?? "");
+  setText(parts.endpoint, agent.endpoint === "application" ? "app" : agent.endpoint ?? "");
   const via = (agent.endpoint && `, ${agent.endpoint} endpoint`) || (agent.account && `, account ${agent.account}`) || "";
   setAttribute(parts.source.parentElement, "title", `${presence.source}${via}`);
   setText(parts.queue, agent.uccs[0] ?? "–");

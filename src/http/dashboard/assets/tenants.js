@@ -69,8 +69,14 @@ function standing({ up, since, swept_at: swept, retry_at: retry, last_failure: f
   if (since) parts.push(`${up ? "up" : "down"} for ${ago(since)}`.replace("for now", "just now"));
   if (up && swept) parts.push(`all answered ${ago(swept)} ago`.replace("now ago", "just now"));
   if (!up && retry && connection.current) parts.push(again(retry));
-  if (!up && failure) parts.push(failure.code ? `${failure.code} ${failure.detail}` : failure.detail);
+  if (!up && failure) parts.push(brief(failure));
   return parts.join(" · ");
+}
+
+/** Without the numbers for Microsoft's support: the log and the API have them. */
+function brief({ code, detail }) {
+  const text = detail.split(" Trace ID:")[0];
+  return code ? `${code} ${text}` : text;
 }
 
 function again(at) {

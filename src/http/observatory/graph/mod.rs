@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use presence_core::Failure;
 use presence_graph::{AccountState, AccountView, GraphView, PushState, Report, TenantView};
 
 use super::words::Clock;
@@ -18,6 +19,13 @@ use crate::http::model;
 const UNREADY_AFTER: Duration = Duration::from_secs(30);
 /// Agents may be without an answer for so long before that is a trouble: they are looked up and asked for in the meantime.
 const UNHEARD_FOR: Duration = Duration::from_secs(15);
+
+/// A failure in few words: without the numbers for Microsoft's support, which the log and the details have.
+pub(in crate::http) fn brief(failure: &Failure) -> String {
+    let text = failure.to_string();
+    let end = text.find(" Trace ID:").unwrap_or(text.len());
+    text[..end].trim_end_matches(['.', ' ']).to_owned()
+}
 
 /// One tenant, as far as it matters to the verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +116,7 @@ impl GraphMemory {
     fn stand(&mut self, now: Instant, view: &TenantView) {
         // Without agents there is nothing to ask, and what is not asked has not failed.
         let is_up = view.up || (view.agents + view.looking_up == 0 && view.last_failure.is_none());
-        let why = view.last_failure.as_ref().map(ToString::to_string).filter(|_| !is_up);
+        let why = view.last_failure.as_ref().map(brief).filter(|_| !is_up);
         let (agents, retry_at) = (view.agents, view.retry_at);
         match self.tenants.iter_mut().find(|standing| standing.id == view.id) {
             Some(standing) => {
@@ -132,9 +140,9 @@ impl GraphMemory {
             AccountState::Failed { failure, .. } if self.persons.contains(&view.name) => {
                 // What the tenant says already need not be said again.
                 let is_said = !tenant.up && tenant.last_failure.as_ref() == Some(failure);
-                Trouble::NeedsAPerson((!is_said).then(|| failure.to_string()))
+                Trouble::NeedsAPerson((!is_said).then(|| brief(failure)))
             }
-            AccountState::Failed { failure, .. } if tenant.up => Trouble::Failed(failure.to_string()),
+            AccountState::Failed { failure, .. } if tenant.up => Trouble::Failed(brief(failure)),
             AccountState::Starting | AccountState::Working if contested => Trouble::Contested,
             AccountState::Starting | AccountState::Working | AccountState::Failed { .. } => return None,
         };

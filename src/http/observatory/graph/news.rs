@@ -7,6 +7,7 @@ use presence_core::log_text::Safe;
 use presence_graph::{PushState, Report};
 
 use super::super::words::{Clock, counted, spoken};
+use super::brief;
 use crate::http::convert::moment;
 use crate::http::model::{Event, GraphNews};
 
@@ -82,7 +83,7 @@ fn left(now: Instant, until: Instant) -> String {
 }
 
 fn said(failure: &Failure) -> String {
-    Safe(&failure.to_string()).to_string()
+    Safe(&brief(failure)).to_string()
 }
 
 const fn is_good(state: PushState) -> bool {

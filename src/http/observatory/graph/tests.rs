@@ -107,6 +107,15 @@ fn an_expired_secret_of_the_only_tenant_is_said_once_and_that_a_person_is_needed
 }
 
 #[test]
+fn a_failure_is_told_without_the_numbers_for_microsofts_support() {
+    let text =
+        "invalid_client (AADSTS7000222): The client secret keys are expired. Trace ID: 27be Correlation ID: 7d52";
+    let failure = Failure::answered(FailureKind::Endpoint, 401, text);
+    assert_eq!(brief(&failure), "401 invalid_client (AADSTS7000222): The client secret keys are expired");
+    assert_eq!(brief(&expired()), "401 AADSTS7000222: the client secret has expired");
+}
+
+#[test]
 fn one_tenant_of_two_is_a_trouble_and_not_the_end() {
     let mut house = House::of(vec![tenant("contoso", true, 8), tenant("fabrikam", true, 1)]);
     house.down(1, Failure::new(FailureKind::Endpoint, EndedBy::Network, "connection refused"));

@@ -5,6 +5,7 @@ use std::time::Instant;
 use presence_graph::{AccountState, AccountView, PushState, PushView, TenantView};
 
 use super::super::words::{Clock, counted, spoken};
+use super::brief;
 use crate::http::convert::{moment, seconds, seconds_between};
 use crate::http::model::{GraphAccount, GraphAccountState, GraphPush, GraphTenant};
 
@@ -69,7 +70,7 @@ impl Teller<'_> {
                     _ => format!("; its {agents} keep their last presence as stale"),
                 };
                 let next = view.retry_at.map(|at| format!(" Next attempt {}.", self.at(at))).unwrap_or_default();
-                format!("Cannot be asked{}: {failure}{keep}.{next}", since.unwrap_or_default())
+                format!("Cannot be asked{}: {}{keep}.{next}", since.unwrap_or_default(), brief(failure))
             }
         }
     }
@@ -84,7 +85,7 @@ impl Teller<'_> {
         let says = match (&failed, state) {
             (Some((failure, at)), _) => {
                 let who = if needs_a_person { " Only a person can mend that." } else { "" };
-                format!("Cannot be used: {failure}.{who} Next attempt {}.", self.at(*at))
+                format!("Cannot be used: {}.{who} Next attempt {}.", brief(failure), self.at(*at))
             }
             (None, GraphAccountState::Starting) => "It has no token yet.".to_owned(),
             (None, _) if view.batches == 0 => "It works, and has nothing to ask for.".to_owned(),
