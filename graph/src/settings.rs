@@ -73,6 +73,7 @@ pub struct NotificationSettings {
 #[derive(Clone, Debug)]
 pub enum Secret {
     /// A client secret.
+    #[expect(clippy::enum_variant_names, reason = "that is what Microsoft calls it")]
     ClientSecret {
         /// Application (client) id.
         client_id: String,

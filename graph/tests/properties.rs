@@ -57,7 +57,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// Users 1 to 40 of each tenant exist; three names of four are of tenant A, the fourth of B.
 fn name(number: u32) -> AgentUri {
-    agent_of(number, if number % 4 == 0 { "b.example" } else { "a.example" })
+    agent_of(number, if number.is_multiple_of(4) { "b.example" } else { "a.example" })
 }
 
 fn check(world: &World) {

@@ -22,7 +22,7 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 enum Agents {
     One(AgentUri),
-    Several(Box<Vec<AgentUri>>),
+    Several(Vec<AgentUri>),
 }
 
 /// A user, and what was heard last.
@@ -91,14 +91,14 @@ impl Member {
     pub(super) fn into_agents(self) -> Vec<AgentUri> {
         match self.agents {
             Agents::One(uri) => vec![uri],
-            Agents::Several(uris) => *uris,
+            Agents::Several(uris) => uris,
         }
     }
 
     pub(super) fn add_agent(&mut self, uri: &AgentUri) {
         match &mut self.agents {
             Agents::One(one) if one == uri => {}
-            Agents::One(one) => self.agents = Agents::Several(Box::new(vec![one.clone(), uri.clone()])),
+            Agents::One(one) => self.agents = Agents::Several(vec![one.clone(), uri.clone()]),
             Agents::Several(uris) if uris.contains(uri) => {}
             Agents::Several(uris) => uris.push(uri.clone()),
         }

@@ -158,14 +158,14 @@ impl Tenant {
 
     fn conclude(&mut self, now: Instant, verdict: Option<Verdict>) {
         let Some(Verdict { origin, bad, failure, is_inconclusive }) = verdict else { return };
-        if let Why::Turn(id) = origin {
-            if let Some(batch) = self.roster.batches_mut().get_mut(id) {
-                batch.in_flight = false;
-                if is_inconclusive {
-                    batch.failures = batch.failures.saturating_add(1);
-                } else {
-                    (batch.failures, batch.answered_at) = (0, Some(now));
-                }
+        if let Why::Turn(id) = origin
+            && let Some(batch) = self.roster.batches_mut().get_mut(id)
+        {
+            batch.in_flight = false;
+            if is_inconclusive {
+                batch.failures = batch.failures.saturating_add(1);
+            } else {
+                (batch.failures, batch.answered_at) = (0, Some(now));
             }
         }
         if is_inconclusive {

@@ -145,10 +145,4 @@ impl Exchanges {
     pub(super) const fn lookups(&self) -> usize {
         self.lookups
     }
-
-    /// How many are under way in all.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.open.len()
-    }
 }

@@ -115,10 +115,10 @@ impl Tenant {
     /// A user was heard: the account that should tell of its changes learns whether this was one.
     pub(super) fn heard_with_push(&mut self, now: Instant, user: ObjectId, changed: bool, hint: bool) {
         let Some(index) = self.roster.member(user).and_then(|member| member.push) else { return };
-        if changed {
-            if let Some(push) = self.accounts.get_mut(usize::from(index)).and_then(|account| account.push.as_mut()) {
-                push.found(now, user, hint);
-            }
+        if changed
+            && let Some(push) = self.accounts.get_mut(usize::from(index)).and_then(|account| account.push.as_mut())
+        {
+            push.found(now, user, hint);
         }
         self.set_pace(user);
     }

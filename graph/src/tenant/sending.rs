@@ -106,7 +106,7 @@ impl Tenant {
         let Ok(account) = self.choose_for_batch(now, batch) else { return false };
         let is_probe = self.accounts[account].readiness(now) == Readiness::Probe;
         if !is_probe {
-            self.settle(now, batch, account);
+            self.settle(batch, account);
         }
         let mut users = self.roster.users_of(batch);
         users.sort_unstable();
@@ -191,7 +191,7 @@ impl Tenant {
     }
 
     /// The batch is this account's from now on.
-    fn settle(&mut self, _now: Instant, batch: BatchId, account: usize) {
+    fn settle(&mut self, batch: BatchId, account: usize) {
         if let Some(batch) = self.roster.batches_mut().get_mut(batch) {
             batch.account = Some(account);
         }

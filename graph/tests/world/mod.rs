@@ -20,7 +20,7 @@ use presence_simulator::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-pub use seen::Seen;
+pub(crate) use seen::Seen;
 
 /// What comes later.
 enum Event {
@@ -29,19 +29,19 @@ enum Event {
 }
 
 /// The machine, the service, and what agents were told.
-pub struct World {
-    pub now: Instant,
-    pub start: Instant,
-    pub graph: Graph,
-    pub service: GraphService,
-    pub secrets: BTreeMap<String, Result<Secret, String>>,
-    pub agents: BTreeMap<AgentUri, Seen>,
-    pub reports: Vec<(Duration, Report)>,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) graph: Graph,
+    pub(crate) service: GraphService,
+    pub(crate) secrets: BTreeMap<String, Result<Secret, String>>,
+    pub(crate) agents: BTreeMap<AgentUri, Seen>,
+    pub(crate) reports: Vec<(Duration, Report)>,
     /// When requests for presence left, by account.
-    pub polls: Vec<(Duration, Arc<str>)>,
-    pub loads: Vec<Duration>,
+    pub(crate) polls: Vec<(Duration, Arc<str>)>,
+    pub(crate) loads: Vec<Duration>,
     /// Answers to requests for presence are repeated, held back for ever, or late, when this says so for their number.
-    pub spoil: Option<fn(u64) -> Spoilt>,
+    pub(crate) spoil: Option<fn(u64) -> Spoilt>,
     events: BTreeMap<(Instant, u64), Event>,
     held: BTreeMap<u64, ExchangeId>,
     open: BTreeMap<ExchangeId, BTreeSet<String>>,
@@ -51,7 +51,7 @@ pub struct World {
 
 /// What happens to an answer on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoilt {
+pub(crate) enum Spoilt {
     No,
     Twice,
     Never,
@@ -63,24 +63,24 @@ fn start() -> Instant {
     Instant::now()
 }
 
-pub const fn secs(seconds: u64) -> Duration {
+pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub fn agent(number: u32) -> AgentUri {
+pub(crate) fn agent(number: u32) -> AgentUri {
     agent_of(number, "demo.example")
 }
 
-pub fn agent_of(number: u32, domain: &str) -> AgentUri {
+pub(crate) fn agent_of(number: u32, domain: &str) -> AgentUri {
     format!("sip:agent{number}@{domain}").parse().unwrap()
 }
 
-pub fn client_secret(secret: &str) -> Secret {
+pub(crate) fn client_secret(secret: &str) -> Secret {
     Secret::ClientSecret { client_id: GraphServiceSettings::CLIENT.to_owned(), secret: SecretString::from(secret) }
 }
 
 /// Settings with the defaults of the product for these tenants: id, domains, accounts.
-pub fn settings(tenants: &[(&str, &[&str], &[&str])]) -> GraphSettings {
+pub(crate) fn settings(tenants: &[(&str, &[&str], &[&str])]) -> GraphSettings {
     let account = |name: &&str| AccountSettings { name: (*name).into(), kind: AccountKind::Application };
     let tenant = |(id, domains, accounts): &(&str, &[&str], &[&str])| TenantSettings {
         id: (*id).into(),
@@ -100,7 +100,7 @@ pub fn settings(tenants: &[(&str, &[&str], &[&str])]) -> GraphSettings {
 }
 
 /// One tenant of the service: id, domain, how many users, and accounts with these names (secret: `secret of NAME`).
-pub fn service_tenant(number: usize, id: &str, domain: &str, users: u32, accounts: &[&str]) -> ServiceTenant {
+pub(crate) fn service_tenant(number: usize, id: &str, domain: &str, users: u32, accounts: &[&str]) -> ServiceTenant {
     let account = |name: &&str| ServiceAccount {
         name: (*name).to_owned(),
         client_id: GraphServiceSettings::CLIENT.to_owned(),
@@ -116,14 +116,14 @@ pub fn service_tenant(number: usize, id: &str, domain: &str, users: u32, account
 
 impl World {
     /// One tenant with so many users and one account.
-    pub fn with_users(users: u32) -> Self {
+    pub(crate) fn with_users(users: u32) -> Self {
         Self::new(
             settings(&[(GraphServiceSettings::TENANT, &[], &["account1"])]),
             GraphServiceSettings::with_users(users, "demo.example"),
         )
     }
 
-    pub fn new(settings: GraphSettings, service: GraphServiceSettings) -> Self {
+    pub(crate) fn new(settings: GraphSettings, service: GraphServiceSettings) -> Self {
         let now = start();
         let wall = SystemTime::UNIX_EPOCH + secs(1_800_000_000);
         let secret = |account: &ServiceAccount| match &account.credential {
@@ -159,12 +159,12 @@ impl World {
         world
     }
 
-    pub fn command(&mut self, line: &str) {
+    pub(crate) fn command(&mut self, line: &str) {
         self.service.command(self.now, line).unwrap_or_else(|error| panic!("`{line}` {error}"));
         self.drain();
     }
 
-    pub fn register(&mut self, uri: &AgentUri) {
+    pub(crate) fn register(&mut self, uri: &AgentUri) {
         let seen = self.agents.entry(uri.clone()).or_default();
         seen.attempt = Attempt(seen.attempt.0 + 1);
         seen.registered = true;
@@ -172,13 +172,13 @@ impl World {
         self.handle(GraphInput::Register { uri: uri.clone(), attempt });
     }
 
-    pub fn unregister(&mut self, uri: &AgentUri) {
+    pub(crate) fn unregister(&mut self, uri: &AgentUri) {
         let attempt = self.agents[uri].attempt;
         self.handle(GraphInput::Unregister { uri: uri.clone(), attempt });
     }
 
     /// Registers agents 1 to `count`, a hundred every 100 ms, and waits until all are heard.
-    pub fn register_all(&mut self, count: u32) {
+    pub(crate) fn register_all(&mut self, count: u32) {
         for number in 1..=count {
             self.register(&agent(number));
             if number % 100 == 0 {
@@ -188,36 +188,36 @@ impl World {
         self.run_until(secs(600), |world| world.agents.values().all(Seen::is_fresh));
     }
 
-    pub fn handle(&mut self, input: GraphInput) {
+    pub(crate) fn handle(&mut self, input: GraphInput) {
         self.graph.handle(self.now, input);
         self.drain();
     }
 
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.now - self.start
     }
 
-    pub fn view(&self) -> GraphView {
+    pub(crate) fn view(&self) -> GraphView {
         self.graph.view(self.now)
     }
 
-    pub fn seen(&self, number: u32) -> &Seen {
+    pub(crate) fn seen(&self, number: u32) -> &Seen {
         &self.agents[&agent(number)]
     }
 
-    pub fn all_fresh(&self) -> bool {
+    pub(crate) fn all_fresh(&self) -> bool {
         self.agents.values().all(Seen::is_fresh)
     }
 
     /// Lets time pass.
-    pub fn run(&mut self, time: Duration) {
+    pub(crate) fn run(&mut self, time: Duration) {
         let until = self.now + time;
         while self.step(until) {}
         self.now = until;
     }
 
     /// Lets time pass until this is so; panics when it does not become so.
-    pub fn run_until(&mut self, at_most: Duration, done: impl Fn(&Self) -> bool) -> Duration {
+    pub(crate) fn run_until(&mut self, at_most: Duration, done: impl Fn(&Self) -> bool) -> Duration {
         let (from, until) = (self.now, self.now + at_most);
         while !done(self) {
             if !self.step(until) {

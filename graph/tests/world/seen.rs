@@ -5,19 +5,19 @@ use std::time::Duration;
 use presence_core::{Attempt, Failure, Status, SubscriptionInput};
 
 #[derive(Debug)]
-pub struct Seen {
-    pub attempt: Attempt,
+pub(crate) struct Seen {
+    pub(crate) attempt: Attempt,
     /// It has neither failed nor been declined or unregistered.
-    pub registered: bool,
-    pub joined: u32,
-    pub status: Option<Status>,
-    pub doubted: bool,
+    pub(crate) registered: bool,
+    pub(crate) joined: u32,
+    pub(crate) status: Option<Status>,
+    pub(crate) doubted: bool,
     /// When each value came.
-    pub values: Vec<(Duration, Status)>,
-    pub doubts: Vec<Duration>,
-    pub failures: Vec<(Duration, Failure)>,
-    pub declined: bool,
-    pub ended: u32,
+    pub(crate) values: Vec<(Duration, Status)>,
+    pub(crate) doubts: Vec<Duration>,
+    pub(crate) failures: Vec<(Duration, Failure)>,
+    pub(crate) declined: bool,
+    pub(crate) ended: u32,
 }
 
 impl Default for Seen {
@@ -38,15 +38,15 @@ impl Default for Seen {
 }
 
 impl Seen {
-    pub fn is_fresh(&self) -> bool {
+    pub(crate) fn is_fresh(&self) -> bool {
         self.status.is_some() && !self.doubted
     }
 
-    pub fn number(&self) -> Option<i32> {
+    pub(crate) fn number(&self) -> Option<i32> {
         self.status.as_ref().map(|status| status.availability.value())
     }
 
-    pub fn told(&mut self, at: Duration, input: SubscriptionInput) {
+    pub(crate) fn told(&mut self, at: Duration, input: SubscriptionInput) {
         match input {
             SubscriptionInput::Joined { attempt } => {
                 assert_eq!(attempt, self.attempt);
