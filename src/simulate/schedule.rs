@@ -68,7 +68,7 @@ mod tests {
         let step = |after, every: Option<u64>, line: &str| Step {
             after: Duration::from_secs(after),
             every: every.map(Duration::from_secs),
-            command: line.parse().expect("a command"),
+            command: line.parse::<Command>().expect("a command"),
         };
         let mut schedule = Schedule::new(
             start,
