@@ -207,7 +207,8 @@ fn the_dashboard_has_a_card_for_the_tenant_on_a_desk_and_on_a_phone() {
     page.shows(".drawer-body", "User a9e00000-0000-4000-8000-000000000002");
     page.shows(".why", "Microsoft Graph says so since ");
     page.picture("graph-detail");
-    page.run("location.hash = ''");
+    page.keys([char::from(fantoccini::key::Key::Escape)]);
+    page.until("!document.getElementById('drawer').open");
     let phone = Browser::start(Screen::PHONE).unwrap();
     phone.open(&format!("{}/", office.url));
     phone.shows("#tenants .word", "Up");
@@ -224,6 +225,9 @@ fn the_dashboard_has_a_card_for_the_tenant_on_a_desk_and_on_a_phone() {
     phone.shows("#tenants .word", "Down");
     phone.until("document.documentElement.scrollWidth <= innerWidth");
     phone.picture("graph-phone");
+    phone.click(".tabs [data-tab=live]");
+    phone.shows("#feed", "cannot be asked");
+    phone.until("document.documentElement.scrollWidth <= innerWidth");
     assert!(eventually(|| office.get("/health/live")["alive"] == true));
     page.behaved(&office.url, false);
     phone.behaved(&office.url, false);
