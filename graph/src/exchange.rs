@@ -1,5 +1,6 @@
 //! One request to Microsoft and its answer, without anything that carries them.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,8 +32,8 @@ pub enum Method {
     Delete,
 }
 
-/// What a request carries.
-#[derive(Clone, Debug)]
+/// What a request carries. `Debug` never shows it: a document may hold a `clientState`.
+#[derive(Clone)]
 pub enum Body {
     /// Nothing.
     Empty,
@@ -40,6 +41,16 @@ pub enum Body {
     Json(Bytes),
     /// `application/x-www-form-urlencoded`; forms carry secrets and are never shown.
     Form(SecretString),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Json(document) => write!(f, "Json({} bytes)", document.len()),
+            Self::Form(_) => f.write_str("Form(***)"),
+        }
+    }
 }
 
 /// A request that is to be sent once, as it is. Redirects are not followed.

@@ -76,6 +76,10 @@ impl Graph {
         if candidates.is_empty() {
             candidates.extend(tenants().filter(|(tenant, _)| tenant.domains.is_empty()).map(|(_, index)| index));
         }
+        if candidates.is_empty() {
+            // A pattern or the map sent it here, and its domain is nobody's: any tenant may have it.
+            candidates.extend(tenants().map(|(_, index)| index));
+        }
         if let Some(at) = self.homes.get(uri).and_then(|home| candidates.iter().position(|index| index == home)) {
             candidates[..=at].rotate_right(1);
         }
