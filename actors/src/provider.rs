@@ -70,7 +70,7 @@ impl Provider {
             source
         });
         let retry = SubscriptionPolicy {
-            retry: setup.retry.clone(),
+            retry: setup.retry,
             max_failures: setup.max_failures,
             endpoints: EndpointSet::EMPTY,
         };
