@@ -98,13 +98,18 @@ impl Used {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it measures real time")]
+async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
 async fn until(what: &str, condition: impl Fn() -> bool) -> Result<(), Failure> {
     let by = now() + PATIENCE;
     while !condition() {
         if now() > by {
             return Err(format!("{what} never came to pass").into());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        pause(Duration::from_millis(20)).await;
     }
     Ok(())
 }
@@ -131,7 +136,7 @@ async fn graph(plan: Plan) -> Result<(), Failure> {
     let of_pushed: u64 = String::from_utf8(pushed.stdout)?.trim().parse()?;
     let microsoft = Arc::new(Microsoft::start(&plan)?);
     let provider = Provider::start(microsoft.setup(Duration::from_secs(plan.sweep)));
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    pause(Duration::from_secs(2)).await;
     let before = Used::now();
     let ledger = Arc::new(Ledger::new(plan.agents));
     let began = now();
@@ -139,7 +144,7 @@ async fn graph(plan: Plan) -> Result<(), Failure> {
     until("that everyone is known", || ledger.known() == plan.agents).await?;
     say(&format!("{} agents are known after {:.1} s", plan.agents, now().duration_since(began).as_secs_f64()));
     // A sweep, so that what the first requests needed is given back.
-    tokio::time::sleep(Duration::from_secs(2 * plan.sweep)).await;
+    pause(Duration::from_secs(2 * plan.sweep)).await;
     let each = Used::now().each(before, plan.agents);
     say(&format!(
         "memory: {each} bytes for an agent of Microsoft Graph, {of_pushed} for a pushed one: {} on top",
@@ -188,7 +193,7 @@ async fn pushed(plan: Plan) -> Result<(), Failure> {
         provider.push(agents::push(number)).await?;
     }
     until("that everyone is known", || ledger.known() == plan.agents).await?;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    pause(Duration::from_secs(2)).await;
     say(&Used::now().each(before, plan.agents).to_string());
     Ok(())
 }

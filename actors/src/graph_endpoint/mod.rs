@@ -107,6 +107,7 @@ impl GraphEndpoint {
             self.perform(effect, ctx);
         }
         let now = clock::now();
+        // Before the requests begin on their way: Microsoft asks back while the one for a subscription waits for its answer.
         self.expect_handshakes(now);
         if self.ending.as_ref().is_some_and(|(by, _)| *by <= now || self.machine.is_stopped(now)) {
             self.end(ctx);
@@ -118,8 +119,6 @@ impl GraphEndpoint {
     fn perform(&mut self, effect: GraphEffect, ctx: &mut Context<Self>) {
         match effect {
             GraphEffect::Send { exchange, account, request } => {
-                // Microsoft asks back while the request for a subscription is still waiting for its answer.
-                self.expect_handshakes(clock::now());
                 requests::send(Arc::clone(&self.wiring.exchange), exchange, account, request, ctx.address());
             }
             GraphEffect::Feed { uri, input } => self.feed(uri, input),

@@ -116,6 +116,23 @@ fn nobody_who_can_be_reached_makes_all_stale_and_counts_nothing() {
 }
 
 #[test]
+fn a_bug_in_what_carries_requests_is_as_if_nobody_could_be_reached() {
+    in_virtual_time(|| async {
+        let (world, ucc, mut ledger) = settled().await;
+        world.microsoft.has_a_bug(true);
+        pass(seconds(60)).await;
+        ledger.read(ucc.heard());
+        ledger.assert_all(Freshness::Stale);
+        world.microsoft.has_a_bug(false);
+        world.until_up(seconds(600)).await;
+        pass(seconds(6)).await;
+        ledger.read(ucc.heard());
+        ledger.assert_all(Freshness::Fresh);
+        assert_nobody_failed(&world).await;
+    });
+}
+
+#[test]
 fn a_400_for_one_bad_id_fails_that_agent_alone() {
     in_virtual_time(|| async {
         let mut service = GraphServiceSettings::with_users(MANY as u32, "example.test");

@@ -28,6 +28,8 @@ struct Shared {
     door: Mutex<Option<GraphDoor>>,
     /// Nobody can be reached.
     is_cut_off: AtomicBool,
+    /// What carries requests has a bug.
+    has_a_bug: AtomicBool,
     changed: Notify,
 }
 
@@ -39,6 +41,7 @@ impl Microsoft {
             held: Mutex::default(),
             door: Mutex::default(),
             is_cut_off: AtomicBool::new(false),
+            has_a_bug: AtomicBool::new(false),
             changed: Notify::new(),
         }));
         actix_rt::spawn(microsoft.clone().run());
@@ -53,6 +56,11 @@ impl Microsoft {
     /// The network between us and Microsoft.
     pub(crate) fn cut_off(&self, is_cut_off: bool) {
         self.0.is_cut_off.store(is_cut_off, Ordering::Relaxed);
+    }
+
+    /// What carries requests panics from now on, or does not any more.
+    pub(crate) fn has_a_bug(&self, has_a_bug: bool) {
+        self.0.has_a_bug.store(has_a_bug, Ordering::Relaxed);
     }
 
     /// Carries out a command of the simulator.
@@ -163,6 +171,7 @@ impl Exchange for Microsoft {
     fn exchange(&self, request: Request) -> Exchanged {
         let microsoft = self.clone();
         Box::pin(async move {
+            assert!(!microsoft.0.has_a_bug.load(Ordering::Relaxed), "what carries requests was told to panic");
             if microsoft.0.is_cut_off.load(Ordering::Relaxed) {
                 return Err(Trouble::Connect("no connection: nothing listens there".to_owned()));
             }
