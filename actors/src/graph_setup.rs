@@ -25,6 +25,8 @@ pub struct GraphSetup {
     pub secrets: Arc<dyn SecretStore>,
     /// What carries the requests.
     pub network: GraphNetwork,
+    /// The seed of its jitter and its request ids; `None`: chance of the operating system.
+    pub seed: Option<u64>,
 }
 
 /// What carries requests to Microsoft.

@@ -305,6 +305,7 @@ fn start_graph(
         graph_host: host(&setup.graph_url),
         exchange,
         secrets: setup.secrets,
+        seed: setup.seed,
     };
     let (door, doorway) = GraphDoor::open();
     let (machine, up) = (ThrottleMachine::new(setup.agents_per_second), escalation.clone());

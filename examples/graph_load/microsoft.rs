@@ -93,6 +93,7 @@ impl Microsoft {
             graph_url: self.url.clone(),
             secrets: Arc::new(Known),
             network: GraphNetwork::Http { proxy: None, trusted_certificates: None },
+            seed: None,
         });
         setup
     }

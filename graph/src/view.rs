@@ -14,6 +14,10 @@ pub struct GraphView {
     pub tenants: Vec<TenantView>,
     /// What was counted since the start.
     pub counters: GraphCounters,
+    /// How often something happened or was due since the start.
+    pub wakes: u64,
+    /// How many entries are kept at present of what is no agent's: requests under way, questions, names and tenants remembered.
+    pub kept: usize,
 }
 
 /// One tenant.

@@ -100,6 +100,7 @@ impl Teams {
             graph_url: self.url(),
             secrets: Arc::new(DemoSecrets),
             network: GraphNetwork::Http { proxy: None, trusted_certificates: None },
+            seed: None,
         }
     }
 

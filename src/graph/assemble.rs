@@ -48,6 +48,7 @@ pub fn graph_setup(settings: &Settings) -> Result<Option<GraphSetup>, GraphAssem
         graph_url: graph_url(graph),
         secrets: Arc::new(secrets),
         network: network(graph),
+        seed: None,
     }))
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct GraphWiring {
     pub(crate) graph_host: String,
     pub(crate) exchange: Arc<dyn Exchange>,
     pub(crate) secrets: Arc<dyn SecretStore>,
+    /// Of the first incarnation; the next ones count on from it.
+    pub(crate) seed: Option<u64>,
 }
 
 /// What the endpoint tells the actors above and beside it.
@@ -71,8 +73,9 @@ impl GraphEndpoint {
         incarnation: u32,
         parent: GraphParent,
     ) -> Addr<Self> {
-        let mut seed = [0; 8];
-        entropy::fill(&mut seed);
+        let mut chance = [0; 8];
+        entropy::fill(&mut chance);
+        let seed = wiring.seed.map_or(u64::from_ne_bytes(chance), |seed| seed.wrapping_add(incarnation.into()));
         let now = clock::now();
         let machine = Graph::new(
             now,
@@ -80,7 +83,7 @@ impl GraphEndpoint {
             wiring.settings.clone(),
             &wiring.login_host,
             &wiring.graph_host,
-            u64::from_ne_bytes(seed),
+            seed,
         );
         Self::create(|ctx| Self {
             machine,

@@ -122,6 +122,7 @@ impl World {
             graph_url: "https://graph.microsoft.com".to_owned(),
             secrets: Arc::<Secrets>::clone(&secrets),
             network: GraphNetwork::Memory(Arc::new(microsoft.clone())),
+            seed: None,
         });
         change(&mut setup);
         let provider = Provider::start(setup);

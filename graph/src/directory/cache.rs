@@ -55,6 +55,11 @@ impl Cache {
         }
     }
 
+    /// How many names are kept, and how many turns of names.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() + self.order.iter().map(VecDeque::len).sum::<usize>()
+    }
+
     /// Forgets it.
     pub(super) fn remove(&mut self, name: &str) {
         self.entries.remove(name);

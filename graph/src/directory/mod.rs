@@ -266,6 +266,11 @@ impl Directory {
         Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
     }
 
+    /// How many entries are kept: names and questions.
+    pub(crate) fn kept(&self) -> usize {
+        self.cache.len() + self.searches.len() + self.together.len() + self.alone.len() + self.questions.len()
+    }
+
     /// How many agents' users are being looked up.
     pub(crate) fn waiting(&self) -> usize {
         self.searches.values().map(|search| search.agents.len()).sum()

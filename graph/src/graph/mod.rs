@@ -47,6 +47,7 @@ pub struct Graph {
     notices_dropped: u64,
     stopping_at: Option<Instant>,
     wake: Option<Instant>,
+    wakes: u64,
     effects: VecDeque<GraphEffect>,
 }
 
@@ -80,6 +81,7 @@ impl Graph {
             notices_dropped: 0,
             stopping_at: None,
             wake: None,
+            wakes: 0,
             effects: VecDeque::new(),
         };
         graph.settle(now);
@@ -126,6 +128,7 @@ impl Graph {
     }
 
     fn do_what_is_due(&mut self, now: Instant) {
+        self.wakes += 1;
         if self.wake.is_some_and(|wake| wake <= now) {
             self.wake = None;
             let wall = self.clock.wall(now);
@@ -233,7 +236,10 @@ impl Graph {
         let own =
             GraphCounters { notices: self.notices, notices_dropped: self.notices_dropped, ..GraphCounters::default() };
         let counters = self.tenants.iter().fold(own, |sum, tenant| sum.plus(tenant.counters()));
-        GraphView { tenants: self.tenants.iter().map(|tenant| tenant.view(now)).collect(), counters }
+        let kept = self.homes.len() + self.absent_from.len() + self.unknown_words.len();
+        let kept = self.tenants.iter().fold(kept, |sum, tenant| sum + tenant.kept());
+        let tenants = self.tenants.iter().map(|tenant| tenant.view(now)).collect();
+        GraphView { tenants, counters, wakes: self.wakes, kept }
     }
 
     /// What it knows of one agent; none when it is not registered.

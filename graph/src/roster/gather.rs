@@ -44,6 +44,11 @@ impl Gather {
         if self.users.len() >= MAX_PRESENCE_IDS { self.due.map(|due| due.min(now)) } else { self.due }
     }
 
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.users.len()
+    }
+
     /// Those of the next request.
     pub(crate) fn take(&mut self) -> Vec<ObjectId> {
         let rest = match self.users.iter().nth(MAX_PRESENCE_IDS).copied() {

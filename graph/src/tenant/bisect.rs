@@ -62,6 +62,11 @@ impl Bisects {
         None
     }
 
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.searches.len()
+    }
+
     /// True when a part is to be asked for.
     pub(super) fn is_due(&self) -> bool {
         self.searches.values().any(|search| !search.queue.is_empty())

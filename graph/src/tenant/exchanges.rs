@@ -136,6 +136,11 @@ impl Exchanges {
         }
     }
 
+    /// How many are under way, and how many moments are remembered because of them.
+    pub(super) fn len(&self) -> usize {
+        self.open.len() + self.overdue_at.values().map(Vec::len).sum::<usize>()
+    }
+
     /// How many are under way to Graph.
     pub(super) const fn to_graph(&self) -> usize {
         self.to_graph

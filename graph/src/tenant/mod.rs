@@ -298,6 +298,12 @@ impl Tenant {
         self.effects.pop_front()
     }
 
+    /// How many entries it keeps that are no agent's.
+    pub(crate) fn kept(&self) -> usize {
+        let gathered = self.fresh.len() + self.hints.len();
+        self.directory.kept() + self.exchanges.len() + self.bisects.len() + gathered + self.effects.len()
+    }
+
     /// What was counted.
     pub(crate) const fn counters(&self) -> &GraphCounters {
         &self.counters
