@@ -9,6 +9,7 @@ pub mod assemble;
 mod certificates;
 pub mod check;
 mod configuration;
+pub mod core_dumps;
 pub mod demo;
 pub mod doctor;
 pub mod exit;

@@ -8,9 +8,10 @@ use clap::Parser;
 use presence_provider::answer::Answer;
 use presence_provider::args::{Arguments, Command};
 use presence_provider::exit::Exit;
-use presence_provider::{check, doctor, explain, graph, provision, simulate, start, terminal, token};
+use presence_provider::{check, core_dumps, doctor, explain, graph, provision, simulate, start, terminal, token};
 
 fn main() -> ExitCode {
+    core_dumps::forbid();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(told) => {

@@ -7,8 +7,15 @@ use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
 /// The packages of this workspace, as `tracing` names their events.
-const OUR_CRATES: [&str; 6] =
-    ["presence_actors", "presence_config", "presence_core", "presence_provider", "presence_simulator", "presence_sip"];
+const OUR_CRATES: [&str; 7] = [
+    "presence_actors",
+    "presence_config",
+    "presence_core",
+    "presence_graph",
+    "presence_provider",
+    "presence_simulator",
+    "presence_sip",
+];
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum)]

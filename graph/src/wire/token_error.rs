@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::escape::{code, message};
+use super::escape::{code, message, without};
 use crate::Answer;
 use crate::retry_after::retry_after;
 
@@ -92,10 +92,8 @@ impl TokenError {
     /// The same, in which no trace of this secret is left, should the host have repeated it.
     #[must_use]
     pub fn without(mut self, secret: &str) -> Self {
-        if !secret.is_empty() {
-            self.description = self.description.replace(secret, "…");
-            self.error = self.error.replace(secret, "…");
-        }
+        self.description = without(&self.description, secret);
+        self.error = without(&self.error, secret);
         self
     }
 }
