@@ -8,14 +8,14 @@ use crate::{SECRET, client, exchange, get, sign_in};
 
 #[tokio::test]
 async fn a_request_goes_out_with_its_number_and_token_and_the_answer_comes_back() {
-    let fields = "retry-after: 2.128\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nrequest-id: theirs\r\n";
+    let fields = "retry-after: 2.128\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nrequest-id: 57342611-6e6d-4104-8edb-1adbc0d24f01\r\n";
     let mut server = Server::start(answer("429 Too Many", fields, b"{}")).await;
     let client = client(&server.url());
     let came = exchange(&client, get("/v1.0/users?$filter=mail%20eq%20'a'&$select=id")).await.unwrap();
     assert_eq!((came.status, &came.body[..]), (429, &b"{}"[..]));
     assert_eq!(came.retry_after.as_deref(), Some("2.128"));
     assert_eq!(came.date.as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
-    assert_eq!(came.request_id.as_deref(), Some("theirs"));
+    assert_eq!(came.request_id.as_deref(), Some("57342611-6e6d-4104-8edb-1adbc0d24f01"));
     let (_, head) = server.heads().remove(0);
     for line in [
         "get /v1.0/users?$filter=mail%20eq%20%27a%27&$select=id http/1.1",
