@@ -13,7 +13,7 @@ const FAILURES: u32 = 5;
 /// The steps of the back-off after failures of the network or of Graph, and on top of a `Retry-After`.
 const SHORT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5 * 60));
 /// The same after a 403, which only a person can mend.
-const LONG: (Duration, Duration) = (Duration::from_secs(15 * 60), Duration::from_secs(8 * 60 * 60));
+const LONG: (Duration, Duration) = (Duration::from_secs(15 * 60), Duration::from_secs(60 * 60));
 /// No `Retry-After` is longer.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -200,6 +200,16 @@ impl Governor {
             None => step / 2 + self.dice.jitter(step / 2),
         };
         self.breaker = Breaker::Open { until: now + wait, cause };
+    }
+
+    /// A person says that it can be asked again: what was refused or failed is probed now. What Microsoft asked us to wait is waited.
+    pub(crate) fn retry(&mut self, now: Instant) {
+        match &mut self.breaker {
+            Breaker::Open { until, cause: Cause::Forbidden | Cause::Unavailable } => {
+                *until = now;
+            }
+            Breaker::Open { cause: Cause::Throttled, .. } | Breaker::Closed { .. } | Breaker::Probing { .. } => {}
+        }
     }
 
     /// Why nothing but probes is sent at present, if that is so.

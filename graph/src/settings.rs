@@ -1,6 +1,7 @@
 //! What a [`crate::Graph`] is made from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,13 +61,19 @@ pub enum AccountKind {
     Delegated,
 }
 
-/// Where change notifications go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where change notifications go. `Debug` does not show the key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct NotificationSettings {
     /// `notificationUrl` and `lifecycleNotificationUrl`: ours as Microsoft reaches it, https.
     pub url: String,
     /// What `clientState` is derived with; random, new for each process.
     pub key: [u8; 32],
+}
+
+impl fmt::Debug for NotificationSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotificationSettings").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// What an account proves itself with. `Debug` never shows it.

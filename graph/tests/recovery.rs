@@ -5,7 +5,7 @@ mod world;
 
 use std::time::Duration;
 
-use presence_graph::{AccountState, Report};
+use presence_graph::{AccountState, GraphInput, Report};
 use presence_simulator::{GraphServiceSettings, ServiceAccount, ServiceCredential};
 use world::{World, agent, agent_of, client_secret, secs, service_tenant, settings};
 
@@ -38,6 +38,26 @@ fn a_secret_that_expires_for_three_hours_abandons_nobody_and_all_are_fresh_withi
     world.run(secs(5) + Duration::from_millis(100));
     assert!(world.all_fresh(), "within one sweep");
     assert!(world.agents.values().all(|seen| seen.failures.is_empty()));
+}
+
+#[test]
+fn a_person_who_wants_it_tried_ends_the_wait_for_a_secret_and_for_a_permission() {
+    let renewed = format!("secret renewed account1 {}", GraphServiceSettings::SECRET);
+    for (trouble, mend) in [("secret expired account1", renewed.as_str()), ("refuse 403", "heal")] {
+        let mut world = World::with_users(700);
+        let secret = world.secrets["account1"].clone();
+        world.register_all(700);
+        world.command(trouble);
+        world.command("expire-tokens account1");
+        world.run(secs(2 * 3_600 + 100));
+        assert!(world.agents.values().all(|seen| seen.doubted), "{trouble}");
+        // The same secret is good again, or the permission is given back: nothing here shows it.
+        world.secrets.insert("account1".to_owned(), secret);
+        world.command(mend);
+        world.handle(GraphInput::Retry);
+        world.run(secs(5) + Duration::from_millis(600));
+        assert!(world.all_fresh(), "{trouble}: within one sweep");
+    }
 }
 
 #[test]

@@ -105,6 +105,19 @@ impl Handler<InspectAgents> for GraphEndpoint {
     }
 }
 
+/// A person wants every account that waits tried again now.
+#[derive(Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Retry;
+
+impl Handler<Retry> for GraphEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, _: Retry, ctx: &mut Context<Self>) {
+        self.handle(GraphInput::Retry, ctx);
+    }
+}
+
 impl Handler<Drain> for GraphEndpoint {
     type Result = ();
 

@@ -14,7 +14,7 @@ use presence_core::{AgentUri, Attempt, EndpointKind, SubscriptionInput};
 use presence_graph::wire::Notice;
 use presence_graph::{Graph, GraphEffect, GraphInput, GraphSettings};
 
-pub(crate) use handlers::{AgentDeclined, InspectAgents, ObserveGraph};
+pub(crate) use handlers::{AgentDeclined, InspectAgents, ObserveGraph, Retry};
 use secrets::Secrets;
 
 use crate::graph_door::GraphDoorway;

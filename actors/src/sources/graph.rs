@@ -13,7 +13,7 @@ use super::{Parts, Serves, Source, subscribed};
 use crate::agent::{AgentDoor, Birth, Life};
 use crate::clock;
 use crate::graph_door::GraphDoorway;
-use crate::graph_endpoint::{AgentDeclined, GraphEndpoint, GraphParent, InspectAgents, ObserveGraph};
+use crate::graph_endpoint::{AgentDeclined, GraphEndpoint, GraphParent, InspectAgents, ObserveGraph, Retry};
 use crate::messages::{ChildDown, Declined, Done, Drain, PanicNow};
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
 
@@ -63,6 +63,12 @@ impl Serves for MsGraph {
     /// No agent has anything at Microsoft that must be ended by itself.
     fn is_cut_off(&self) -> bool {
         true
+    }
+
+    fn revived(source: &mut Source<Self>) {
+        if let Some(endpoint) = &source.serves.endpoint {
+            endpoint.do_send(Retry);
+        }
     }
 
     fn drained(source: &mut Source<Self>, done: &Done) {

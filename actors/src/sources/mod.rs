@@ -55,6 +55,9 @@ pub(crate) trait Serves: Unpin + Sized + 'static {
         false
     }
 
+    /// An operator had everything tried again.
+    fn revived(_source: &mut Source<Self>) {}
+
     /// Everything ends: the agents have been told to leave the wire.
     fn leaving(_source: &mut Source<Self>) {}
 
@@ -333,6 +336,9 @@ impl<S: Serves> Handler<ReviveAgents> for Source<S> {
         }
         for uri in &revived.given_back {
             self.children.dismiss(uri);
+        }
+        if message.uri.is_none() {
+            S::revived(self);
         }
         MessageResult(revived)
     }

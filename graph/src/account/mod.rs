@@ -175,6 +175,16 @@ impl Account {
         (self.governor.sent(now), self.credential.bearer(now))
     }
 
+    /// A person says that it can be used again: nothing is waited for but what Microsoft asked for.
+    pub(crate) fn retry(&mut self, now: Instant) {
+        self.credential.retry(now);
+        self.governor.retry(now);
+        (self.lookups_until, self.lookups_refused) = (None, 0);
+        if let Some(push) = &mut self.push {
+            push.retry(now);
+        }
+    }
+
     /// The next thing that its credential wants done, and what is to be reported.
     pub(crate) fn poll_credential(&mut self, now: Instant) -> Option<(CredentialEffect, Option<Report>)> {
         let effect = self.credential.poll_effect()?;

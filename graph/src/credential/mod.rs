@@ -17,7 +17,7 @@ use crate::{Answer, Request, Secret, Trouble, sign_assertion};
 const TRANSIENT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// The first and the longest wait while only a person can mend it.
-const PERMANENT: (Duration, Duration) = (Duration::from_secs(900), Duration::from_secs(8 * 3_600));
+const PERMANENT: (Duration, Duration) = (Duration::from_secs(900), Duration::from_secs(3_600));
 
 /// A new token that is refused within this time was never good; one that is refused later has been revoked.
 const PROBATION: Duration = Duration::from_secs(300);
@@ -210,6 +210,14 @@ impl Credential {
                 let needs_a_person = error.kind == TokenErrorKind::NeedsAPerson && !mended;
                 self.fail(now, refused(error, &asked), needs_a_person, !needs_a_person);
             }
+        }
+    }
+
+    /// A person says that it can be had now: ends the back-off.
+    pub fn retry(&mut self, now: Instant) {
+        if matches!(self.state, State::BackingOff(_)) {
+            (self.transient, self.permanent) = (0, 0);
+            self.load(now, "a person wants it tried");
         }
     }
 

@@ -110,6 +110,12 @@ impl Graph {
                     }
                 }
             }
+            GraphInput::Retry => {
+                for (index, tenant) in self.tenants.iter_mut().enumerate() {
+                    tenant.retry(now);
+                    self.busy.insert(index);
+                }
+            }
             GraphInput::Stop => {
                 self.stopping_at.get_or_insert(now);
                 for (index, tenant) in self.tenants.iter_mut().enumerate() {

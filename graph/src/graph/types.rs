@@ -42,6 +42,8 @@ pub enum GraphInput {
     },
     /// Microsoft notified us.
     Noticed(Vec<Notice>),
+    /// A person wants every account that waits tried again now.
+    Retry,
     /// Everything ends: what we have at Microsoft is deleted.
     Stop,
 }

@@ -9,6 +9,14 @@ use super::state::{Ear, State};
 use super::{DEAF_FOR, Push, REMIND};
 
 impl Push {
+    /// A person says that they can be had now: ends the back-off.
+    pub(crate) fn retry(&mut self, now: Instant) {
+        if let State::BackingOff { until } | State::Contested { until } = &mut self.state {
+            *until = now;
+            self.handle_timeout(now);
+        }
+    }
+
     /// Does what is due. A call before the deadline changes nothing.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.handshake_until.is_some_and(|until| until <= now) {

@@ -236,6 +236,11 @@ impl Tenant {
         }
     }
 
+    /// A person wants every account tried again now.
+    pub(crate) fn retry(&mut self, now: Instant) {
+        self.accounts.iter_mut().for_each(|account| account.retry(now));
+    }
+
     /// Everything ends.
     pub(crate) fn stop(&mut self, now: Instant) {
         if self.stopping_at.is_none() {
