@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use presence_actors::SecretStore;
 use presence_config::{FileLookup, GraphSettings};
@@ -29,6 +30,8 @@ pub struct FileSecretStore {
     folder: PathBuf,
     tokens: RefreshTokens,
     environment: BTreeMap<String, SecretString>,
+    /// The refresh tokens that were read or kept last, by account: what stands in the file otherwise is somebody else's, and newer.
+    known: Arc<Mutex<BTreeMap<String, SecretString>>>,
 }
 
 /// Paths, and no secret.
@@ -95,6 +98,7 @@ impl FileSecretStore {
             folder: settings.credentials.clone().unwrap_or_else(here),
             tokens: RefreshTokens::new(settings.state_directory.clone().unwrap_or_else(|| here().join("state"))),
             environment: environment.collect(),
+            known: Arc::default(),
         }
     }
 
@@ -136,6 +140,10 @@ impl FileSecretStore {
     /// When the file is there and cannot be used.
     pub fn is_signed_in(&self, account: &str) -> Result<bool, String> {
         self.tokens.load(account).map(|token| token.is_some())
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, SecretString>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn parse(&self, text: &str, place: String) -> Result<Credential, String> {
@@ -202,7 +210,10 @@ impl SecretStore for FileSecretStore {
                 Ok(Secret::Certificate { client_id, certificate, private_key })
             }
             Proof::RefreshToken => match self.tokens.load(account)? {
-                Some(token) => Ok(Secret::RefreshToken { client_id, token }),
+                Some(token) => {
+                    self.known().insert(account.to_owned(), token.clone());
+                    Ok(Secret::RefreshToken { client_id, token })
+                }
                 None => Err(format!(
                     "nobody has signed in ({} is not there); run `presence-provider graph login {account}`",
                     self.token_path(account).display()
@@ -212,7 +223,11 @@ impl SecretStore for FileSecretStore {
     }
 
     fn store(&self, account: &str, token: &SecretString) -> Result<(), String> {
-        self.tokens.store(account, token)
+        let mut known = self.known();
+        if self.tokens.store(account, token, known.get(account))? {
+            known.insert(account.to_owned(), token.clone());
+        }
+        Ok(())
     }
 }
 
@@ -244,11 +259,13 @@ fn pem(certificate: &Path, private_key: &Path) -> Result<(String, SecretString),
         Err(error) => return Err(error.to_string()),
     };
     let shown = certificate.display();
-    let metadata = std::fs::metadata(certificate).map_err(|error| format!("{shown} cannot be read: {error}"))?;
-    if !metadata.is_file() || metadata.len() > LARGEST {
+    let unread = |error: std::io::Error| format!("{shown} cannot be read: {error}");
+    let file = secret_file::open(certificate).map_err(unread)?;
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= LARGEST) {
         return Err(format!("{shown} is no file of at most 64 KiB"));
     }
-    let text = std::fs::read_to_string(certificate).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, LARGEST), &mut text).map_err(unread)?;
     if !text.contains("-----BEGIN CERTIFICATE-----") {
         return Err(format!("{shown} holds no certificate in PEM form"));
     }

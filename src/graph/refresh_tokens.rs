@@ -45,21 +45,37 @@ impl RefreshTokens {
         Ok(Some(SecretString::from(token)))
     }
 
-    /// Puts a token in the place of the one before. Two that do so at the same time do it one after the other; after a crash
-    /// there is the one or the other, whole.
+    /// Puts a token in the place of the one before, when that is `known` (none: whatever it is). Two that do so at the same time
+    /// do it one after the other; after a crash there is the one or the other, whole. False when another token is there, or none
+    /// any more: somebody has signed in anew or taken it away, and that counts.
     ///
     /// # Errors
     /// A sentence with the path.
-    pub(super) fn store(&self, account: &str, token: &SecretString) -> Result<(), String> {
+    pub(super) fn store(
+        &self,
+        account: &str,
+        token: &SecretString,
+        known: Option<&SecretString>,
+    ) -> Result<bool, String> {
         let path = self.path(account);
-        self.replace(&path, token).map_err(|error| format!("{} cannot be written: {error}", path.display()))
-    }
-
-    fn replace(&self, path: &Path, token: &SecretString) -> io::Result<()> {
-        prepare(&self.folder)?;
-        let folder = File::open(&self.folder)?;
+        let failed = |error: io::Error| format!("{} cannot be written: {error}", path.display());
+        prepare(&self.folder).map_err(failed)?;
+        let folder = File::open(&self.folder).map_err(failed)?;
         // Where a folder cannot be locked, the last writer wins.
         let _locked = folder.lock();
+        if let Some(known) = known {
+            // What cannot be read is no sign-in of anybody, and makes room.
+            match self.load(account) {
+                Ok(Some(present)) if present.expose_secret() == known.expose_secret() => {}
+                Ok(_) => return Ok(false),
+                Err(_) => {}
+            }
+        }
+        self.replace(&folder, &path, token).map_err(failed)?;
+        Ok(true)
+    }
+
+    fn replace(&self, folder: &File, path: &Path, token: &SecretString) -> io::Result<()> {
         let new = path.with_extension("token.new");
         // What a crash has left.
         match fs::remove_file(&new) {
@@ -147,7 +163,7 @@ mod tests {
         fs::set_permissions(folder.path().join("a/state"), Permissions::from_mode(0o700)).expect("a mode");
         fs::write(folder.path().join("a/state/graph-one.token.new"), "half").expect("written");
         for text in ["first", "second"] {
-            tokens.store("one", &SecretString::from(text)).expect("kept");
+            tokens.store("one", &SecretString::from(text), None).expect("kept");
             assert_eq!(tokens.load("one").expect("readable").expect("there").expose_secret(), text);
         }
         assert_eq!(mode(&tokens.path("one")), 0o600);
@@ -159,10 +175,10 @@ mod tests {
     fn the_folder_is_made_for_its_owner_alone_and_one_that_others_write_to_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let tokens = RefreshTokens::new(folder.path().join("state"));
-        tokens.store("one", &SecretString::from("x")).expect("kept");
+        tokens.store("one", &SecretString::from("x"), None).expect("kept");
         assert_eq!(mode(&folder.path().join("state")), 0o700);
         fs::set_permissions(folder.path().join("state"), Permissions::from_mode(0o770)).expect("a mode");
-        let why = tokens.store("one", &SecretString::from("hunter2")).expect_err("others could write there");
+        let why = tokens.store("one", &SecretString::from("hunter2"), None).expect_err("others could write there");
         assert!(why.contains("chmod 700") && !why.contains("hunter2"), "{why}");
     }
 
@@ -170,7 +186,7 @@ mod tests {
     fn a_reader_beside_many_writers_always_gets_a_whole_token() {
         let folder = tempfile::tempdir().expect("a folder");
         let tokens = RefreshTokens::new(folder.path().join("state"));
-        tokens.store("one", &SecretString::from("a".repeat(9_000))).expect("kept");
+        tokens.store("one", &SecretString::from("a".repeat(9_000)), None).expect("kept");
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let writers: Vec<_> = ["b", "c"]
@@ -178,7 +194,7 @@ mod tests {
                     let tokens = tokens.clone();
                     scope.spawn(move || {
                         for _ in 0..50 {
-                            tokens.store("one", &SecretString::from(letter.repeat(9_000))).expect("kept");
+                            tokens.store("one", &SecretString::from(letter.repeat(9_000)), None).expect("kept");
                         }
                     })
                 })
@@ -195,11 +211,28 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_in_meanwhile_is_not_overwritten_and_what_was_taken_away_does_not_come_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let tokens = RefreshTokens::new(folder.path().join("state"));
+        let [first, rotated, signed_in] = ["first", "rotated", "signed-in"].map(SecretString::from);
+        let present = || tokens.load("one").expect("readable").map(|token| token.expose_secret().to_owned());
+        assert!(tokens.store("one", &first, None).expect("kept"));
+        assert!(tokens.store("one", &signed_in, None).expect("a person signs in anew"));
+        assert!(!tokens.store("one", &rotated, Some(&first)).expect("no trouble"));
+        assert_eq!(present().as_deref(), Some("signed-in"));
+        assert!(tokens.store("one", &rotated, Some(&signed_in)).expect("kept"));
+        assert_eq!(present().as_deref(), Some("rotated"));
+        fs::remove_file(tokens.path("one")).expect("signed out");
+        assert!(!tokens.store("one", &first, Some(&rotated)).expect("no trouble"));
+        assert_eq!(present(), None);
+    }
+
+    #[test]
     fn a_file_that_is_no_token_sends_its_reader_to_sign_in_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let tokens = RefreshTokens::new(folder.path().to_owned());
         for text in ["", "two words"] {
-            tokens.store("one", &SecretString::from(text)).expect("kept");
+            tokens.store("one", &SecretString::from(text), None).expect("kept");
             assert!(tokens.load("one").expect_err("no token").contains("graph login one"));
         }
     }

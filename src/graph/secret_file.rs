@@ -38,12 +38,7 @@ pub(super) fn read(path: &Path, guard: Guard) -> Result<String, SecretFileError>
         io::ErrorKind::NotFound => SecretFileError::NotThere,
         _ => refused(format!("cannot be read: {error}")),
     };
-    // Opening a pipe would wait for its writer.
-    let is_file = fs::metadata(path).map_err(failed)?.is_file();
-    if !is_file {
-        return Err(refused("is not a file".to_owned()));
-    }
-    let file = File::open(path).map_err(failed)?;
+    let file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     guarded(path, &metadata, guard).map_err(SecretFileError::Unreadable)?;
     let mut bytes = Vec::new();
@@ -52,6 +47,15 @@ pub(super) fn read(path: &Path, guard: Guard) -> Result<String, SecretFileError>
         return Err(refused(format!("has more than {LARGEST} bytes; is it the right file?")));
     }
     String::from_utf8(bytes).map_err(|_| refused("is no UTF-8 text".to_owned()))
+}
+
+/// Opens a file. What is none, such as a pipe, which would make us wait for its writer, is not opened.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))
+    }
 }
 
 #[cfg(unix)]
@@ -144,6 +148,18 @@ mod tests {
         assert!(matches!(read(&folder.path().join("none"), Guard::Mode), Err(SecretFileError::NotThere)));
         let (_folder, path) = file(b"hunter\xff", 0o600);
         assert!(matches!(read(&path, Guard::Mode), Err(SecretFileError::Unreadable(why)) if !why.contains("hunter")));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_or_a_device_is_refused_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("coreutils").success());
+        for path in [pipe.as_path(), Path::new("/dev/zero"), folder.path()] {
+            let why = read(path, Guard::Mode).expect_err("no file").to_string();
+            assert!(why.contains("it is not a file"), "{why}");
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Exchange for Http {
                 status: response.status().as_u16(),
                 retry_after: field(&response, "retry-after"),
                 date: field(&response, "date"),
-                request_id: field(&response, "request-id"),
+                request_id: field(&response, "request-id").filter(|text| is_number(text)),
                 body: Bytes::new(),
             };
             answer.body = whole(response, &place, timeout).await?;
@@ -123,6 +123,11 @@ fn head(request: &Request) -> Result<HeaderMap, Trouble> {
 fn field(response: &Response, name: &str) -> Option<String> {
     let text = response.headers().get(name)?.to_str().ok()?;
     (text.len() <= LONGEST_FIELD).then(|| text.to_owned())
+}
+
+/// Microsoft's number of a request is a GUID. What is something else may be anything, and is shown nowhere.
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 /// The body, uncompressed, unless it is longer than what is read; then the connection is given up.

@@ -168,7 +168,12 @@ fn certificates(path: &Path, why: impl Into<String>) -> GraphClientError {
 }
 
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, GraphClientError> {
-    let length = std::fs::metadata(path).map_err(|error| certificates(path, error.to_string()))?.len();
+    let metadata = std::fs::metadata(path).map_err(|error| certificates(path, error.to_string()))?;
+    // A pipe would make us wait for its writer, and a device never ends.
+    if !metadata.is_file() {
+        return Err(certificates(path, "it is not a file"));
+    }
+    let length = metadata.len();
     if length > LONGEST_FILE {
         return Err(certificates(path, format!("it has {length} bytes, which is more than {LONGEST_FILE}")));
     }

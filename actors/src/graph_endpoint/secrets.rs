@@ -1,6 +1,8 @@
 //! Reads secrets and keeps tokens: one after the other, on a thread that may block.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::WeakAddr;
 use secrecy::SecretString;
@@ -48,16 +50,30 @@ impl Secrets {
     }
 }
 
+/// So long after a token could not be kept it is tried again: the disk may have room again.
+const AGAIN: Duration = Duration::from_secs(60);
+
 async fn carry_out(
     store: Arc<dyn SecretStore>,
     endpoint: WeakAddr<GraphEndpoint>,
     mut orders: UnboundedReceiver<Order>,
 ) {
-    while let Some(order) = orders.recv().await {
-        let store = Arc::clone(&store);
+    let mut unkept = BTreeMap::new();
+    loop {
+        let next = match unkept.is_empty() {
+            true => orders.recv().await,
+            false => match tokio::time::timeout(AGAIN, orders.recv()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    keep_all(&store, &mut unkept).await;
+                    continue;
+                }
+            },
+        };
+        let Some(order) = next else { break };
         match order {
             Order::Load(account) => {
-                let name = Arc::clone(&account);
+                let (store, name) = (Arc::clone(&store), Arc::clone(&account));
                 let read = tokio::task::spawn_blocking(move || store.load(&name)).await;
                 let secret = read.unwrap_or_else(|_| Err("what reads it died of a bug".to_owned()));
                 if let Some(endpoint) = endpoint.upgrade() {
@@ -65,14 +81,37 @@ async fn carry_out(
                 }
             }
             Order::Store(account, token) => {
-                let name = Arc::clone(&account);
-                let kept = tokio::task::spawn_blocking(move || store.store(&name, &token)).await;
-                if let Err(why) = kept.unwrap_or_else(|_| Err("what keeps it died of a bug".to_owned())) {
+                if let Err(why) = keep(&store, &account, &token).await {
                     tracing::error!(logger = "MsGraphPresenceSource", account = %account, why = %why,
-                        "the new refresh token of the account is not kept; it works until the provider restarts, then sign in again");
+                        "the new refresh token of the account is not kept; it is tried again every minute, and works until the provider \
+                         restarts");
+                    unkept.insert(account, token);
+                } else {
+                    unkept.remove(&account);
                 }
             }
-            Order::Finish(done) => drop(done),
+            Order::Finish(done) => {
+                keep_all(&store, &mut unkept).await;
+                drop(done);
+            }
+        }
+    }
+}
+
+async fn keep(store: &Arc<dyn SecretStore>, account: &Arc<str>, token: &SecretString) -> Result<(), String> {
+    let (store, account, token) = (Arc::clone(store), Arc::clone(account), token.clone());
+    let kept = tokio::task::spawn_blocking(move || store.store(&account, &token)).await;
+    kept.unwrap_or_else(|_| Err("what keeps it died of a bug".to_owned()))
+}
+
+/// Tries once more to keep what could not be kept.
+async fn keep_all(store: &Arc<dyn SecretStore>, unkept: &mut BTreeMap<Arc<str>, SecretString>) {
+    for (account, token) in std::mem::take(unkept) {
+        match keep(store, &account, &token).await {
+            Ok(()) => {
+                tracing::info!(logger = "MsGraphPresenceSource", account = %account, "the new refresh token is kept now");
+            }
+            Err(_) => drop(unkept.insert(account, token)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use presence_core::{EndedBy, Failure, FailureKind};
+use secrecy::ExposeSecret;
 
 use crate::wire::{PresenceList, Ruling, parse_presences, rule};
 use crate::{Answer, ObjectId, Trouble};
@@ -32,6 +33,9 @@ impl Tenant {
             return;
         }
         let mut ruling = rule(result, wall);
+        if let Some(token) = &token {
+            ruling = ruling.without(token.expose_secret());
+        }
         let mut list = None;
         if let (Purpose::Presence(asked), Ruling::Done, Ok(answer)) = (&purpose, &ruling, result) {
             match read(&answer.body, asked) {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use presence_core::{EndedBy, Failure, FailureKind};
 use serde_json::Value;
 
-use super::escape::{code, message};
+use super::escape::{code, message, without};
 use crate::retry_after::retry_after;
 use crate::{Answer, Trouble};
 
@@ -37,6 +37,24 @@ pub enum Ruling {
         /// With the wait that Microsoft asks for, where it does.
         failure: Failure,
     },
+}
+
+impl Ruling {
+    /// The same, in which no trace of this secret is left, should the answer have repeated it.
+    #[must_use]
+    pub fn without(mut self, secret: &str) -> Self {
+        match &mut self {
+            Self::Done => {}
+            Self::BadRequest(failure)
+            | Self::Unauthorized(failure)
+            | Self::Forbidden(failure)
+            | Self::NotFound(failure)
+            | Self::Conflict(failure)
+            | Self::Throttled { failure }
+            | Self::Unavailable { failure } => failure.detail = without(&failure.detail, secret).into(),
+        }
+        self
+    }
 }
 
 /// Classifies what came of a request to Microsoft Graph. Never for the login host: its bodies are read by
@@ -88,10 +106,16 @@ fn detail(answer: &Answer) -> String {
     let inner = error.get("innerError").or_else(|| error.get("innererror"));
     let inside =
         inner.and_then(|inner| inner.get("request-id").or_else(|| inner.get("requestId"))).and_then(Value::as_str);
-    if let Some(id) = answer.request_id.as_deref().and_then(code).or_else(|| inside.and_then(code)) {
+    if let Some(id) = answer.request_id.as_deref().and_then(number).or_else(|| inside.and_then(number)) {
         detail.push_str(&format!(" (request-id {id})"));
     }
     detail
+}
+
+/// Microsoft's number of a request is a GUID; what has other letters is none, and may be anything.
+fn number(text: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    ((1..=64).contains(&text.len()) && text.bytes().all(plain)).then_some(text)
 }
 
 const fn reason(status: u16) -> &'static str {
@@ -100,5 +124,41 @@ const fn reason(status: u16) -> &'static str {
         400..=499 => "refused without a reason",
         500..=599 => "Microsoft Graph is in trouble",
         _ => "an answer that is none",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(request_id: &str, body: &str) -> Result<Answer, Trouble> {
+        let request_id = Some(request_id.to_owned());
+        Ok(Answer { status: 401, retry_after: None, date: None, request_id, body: body.to_owned().into() })
+    }
+
+    fn said(ruling: &Ruling) -> &str {
+        let Ruling::Unauthorized(failure) = ruling else { panic!("{ruling:?}") };
+        &failure.detail
+    }
+
+    #[test]
+    fn a_token_that_is_repeated_is_in_no_failure() {
+        let body = r#"{"error": {"code": "hunter2", "message": "hunter2 is bad, aHVudGVyMg too", "innerError": {"request-id": "hunter2"}}}"#;
+        let ruling = rule(&answered("hunter2", body), SystemTime::UNIX_EPOCH).without("hunter2");
+        assert_eq!(said(&ruling), "…: … is bad, … too");
+    }
+
+    #[test]
+    fn a_number_of_a_request_is_a_guid() {
+        let id = "2d5a6e1f-4d3b-4f4e-9c1a-0b8a3f6f1c11";
+        let told = rule(&answered(id, "{}"), SystemTime::UNIX_EPOCH);
+        assert_eq!(said(&told), format!("refused without a reason (request-id {id})"));
+        for other in ["", "fake.access.x", &"a".repeat(65)] {
+            assert_eq!(
+                said(&rule(&answered(other, "{}"), SystemTime::UNIX_EPOCH)),
+                "refused without a reason",
+                "{other}"
+            );
+        }
     }
 }

@@ -7,7 +7,7 @@ use presence_config::GraphAccount;
 use presence_core::{AgentUri, Failure};
 use presence_graph::wire::{Ruling, parse_presences, presence_request, rule};
 use presence_graph::{AccountKind, Answer, Credential as TokenMachine, CredentialEffect, ObjectId, Trouble};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::questions::{address, lookups, users};
 use crate::doctor::report::{Outcome, Step};
@@ -172,7 +172,7 @@ impl Examination<'_> {
         }
         for path in lookups(address(agent)) {
             let answer = self.line.ask(get(path, token)).await;
-            match (ruled(&answer), &answer) {
+            match (ruled(&answer, token), &answer) {
                 (Ruling::Done, Ok(answer)) => match users(answer).as_slice() {
                     [] => {}
                     [id] => return (Step::ok("user", format!("{agent} is {id}")), Some(*id)),
@@ -199,7 +199,7 @@ impl Examination<'_> {
         let mut request = presence_request(&[id]);
         request.bearer = Some(token.clone());
         let answer = self.line.ask(request).await;
-        match (ruled(&answer), &answer) {
+        match (ruled(&answer, token), &answer) {
             (Ruling::Done, Ok(answer)) => match parse_presences(&answer.body) {
                 Err(why) => Step::fail("presence", why, "is GraphUrl the address of Microsoft Graph?"),
                 Ok(_) if user.is_none() => Step::ok("presence", "it is answered, though nobody was asked for"),
@@ -238,8 +238,8 @@ fn machine_life(machine: &TokenMachine, now: Instant) -> String {
     }
 }
 
-fn ruled(answer: &Result<Answer, Trouble>) -> Ruling {
-    rule(answer, presence_actors::time_of_day(presence_actors::now()))
+fn ruled(answer: &Result<Answer, Trouble>, token: &SecretString) -> Ruling {
+    rule(answer, presence_actors::time_of_day(presence_actors::now())).without(token.expose_secret())
 }
 
 fn told(ruling: &Ruling) -> String {

@@ -29,6 +29,7 @@ impl Place {
             folder: self.path("folder"),
             tokens: RefreshTokens::new(self.path("state")),
             environment: BTreeMap::new(),
+            known: Arc::default(),
         }
     }
 }
@@ -147,4 +148,24 @@ fn a_certificate_is_found_beside_its_credential_and_its_key_must_be_guarded() {
 #[test]
 fn the_variable_of_an_account_has_only_characters_that_a_shell_takes() {
     assert_eq!(variable("my-presence.account1"), "PP_GRAPH_MY_PRESENCE_ACCOUNT1");
+}
+
+#[test]
+fn a_rotation_beside_a_sign_in_keeps_the_sign_in_and_after_it_the_rotations_of_that() {
+    let place = Place::new();
+    write(&place.path("folder/one.json"), r#"{"client_id": "app", "refresh_token": true}"#);
+    let (provider, login) = (place.store(), place.store());
+    let text = |store: &FileSecretStore| match store.load("one").expect("a secret") {
+        Secret::RefreshToken { token, .. } => token.expose_secret().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let store = |store: &FileSecretStore, token: &str| store.store("one", &SecretString::from(token)).expect("kept");
+    store(&login, "first");
+    assert_eq!(text(&provider), "first");
+    store(&login, "signed-in");
+    store(&provider, "rotated from the first");
+    assert_eq!(text(&provider), "signed-in");
+    store(&provider, "second");
+    store(&provider, "third");
+    assert_eq!(text(&login), "third");
 }

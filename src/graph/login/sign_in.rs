@@ -7,6 +7,7 @@ use presence_graph::wire::{
     token_request,
 };
 use presence_graph::{Answer, Request, Trouble};
+use secrecy::ExposeSecret;
 
 /// `slow_down`: so much longer between two questions (RFC 8628 section 3.5).
 const SLOWER: Duration = Duration::from_secs(5);
@@ -121,7 +122,7 @@ impl SignIn {
     pub(super) fn answered(&mut self, now: Instant, wall: SystemTime, answer: Result<Answer, Trouble>) {
         match &mut self.state {
             State::Beginning => self.state = begun(now, wall, answer),
-            State::Waiting { interval, ask_at, .. } => match asked(wall, answer) {
+            State::Waiting { code, interval, ask_at, .. } => match asked(wall, answer, code) {
                 Asked::Over(result) => self.state = State::Over(result),
                 Asked::Again => *ask_at = now + *interval,
                 Asked::Slower => {
@@ -157,7 +158,7 @@ enum Asked {
     Over(Result<Token, SignInFailure>),
 }
 
-fn asked(wall: SystemTime, answer: Result<Answer, Trouble>) -> Asked {
+fn asked(wall: SystemTime, answer: Result<Answer, Trouble>, code: &DeviceCode) -> Asked {
     // No answer: as slow_down (RFC 8628 section 3.5 wants less, not more).
     let Ok(answer) = answer else { return Asked::Slower };
     match parse_token(&answer, wall) {
@@ -165,13 +166,15 @@ fn asked(wall: SystemTime, answer: Result<Answer, Trouble>) -> Asked {
         Ok(token) => Asked::Over(Ok(token)),
         Err(TokenError { kind: TokenErrorKind::Pending, .. }) => Asked::Again,
         Err(TokenError { kind: TokenErrorKind::SlowDown | TokenErrorKind::Transient, .. }) => Asked::Slower,
-        Err(error) => Asked::Over(Err(SignInFailure::Declined(error.to_string()))),
+        Err(error) => {
+            let error = error.without(code.device_code.expose_secret());
+            Asked::Over(Err(SignInFailure::Declined(error.to_string())))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
     use serde_json::{Value, json};
 
     use super::*;
