@@ -182,7 +182,7 @@ fn notifications_bring_a_change_before_the_sweep_and_the_end_leaves_nothing_behi
     assert_eq!(world.view().counters.changes_notified, 1);
     assert!(world.agents.values().all(|seen| seen.doubts.is_empty()));
     assert_eq!(world.service.counters().live_subscriptions, 1);
-    world.handle(presence_graph::GraphInput::Stop);
+    world.handle(GraphInput::Stop);
     let took = world.run_until(secs(3), |world| world.graph.is_stopped(world.now));
     assert!(took <= secs(2), "{took:?}");
     assert_eq!((world.service.counters().live_subscriptions, world.graph.poll_timeout()), (0, None));
