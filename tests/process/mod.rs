@@ -211,6 +211,11 @@ impl Service {
         assert!(eventually(condition), "{what} never came to pass:\n{}", self.lines().join("\n"));
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name: TERM, INT, HUP.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
