@@ -75,12 +75,17 @@ pub struct GraphLoad {
     pub sweep_seconds: f64,
     /// How many requests that makes in a second.
     pub requests_per_second: f64,
+    /// How many requests look up at a start which users the agents are, when all are found by their names.
+    pub lookups: usize,
+    /// How long a start takes until every one of them is asked for, about, in seconds.
+    pub start_seconds: f64,
 }
 
 impl GraphLoad {
     /// What these settings cost.
     fn of(settings: &Settings) -> Option<Self> {
-        let sweep_seconds = settings.graph.as_ref()?.sweep.as_secs_f64();
+        let graph = settings.graph.as_ref()?;
+        let sweep_seconds = graph.sweep.as_secs_f64();
         let rules = settings.source_rules();
         let selections: Vec<_> = settings.agents().iter().map(|uri| rules.select(uri)).collect();
         let at_graph = || selections.iter().filter(|one| one.source == Some(SourceKind::MsGraph));
@@ -88,7 +93,13 @@ impl GraphLoad {
         let tentative = at_graph().filter(|one| one.otherwise.is_some()).count();
         let requests_per_sweep = agents.div_ceil(presence_graph::wire::MAX_PRESENCE_IDS);
         let requests_per_second = requests_per_sweep as f64 / sweep_seconds;
-        Some(Self { agents, tentative, requests_per_sweep, sweep_seconds, requests_per_second })
+        let lookups = agents.saturating_sub(graph.users.len()).div_ceil(presence_graph::wire::MAX_NAMES);
+        // Sweeps and look-ups share what the accounts may ask.
+        let allowed = f64::from(graph.requests_per_second.get()) * graph.accounts.len() as f64;
+        let for_lookups = (allowed - requests_per_second).max(1.0);
+        let start_seconds =
+            (lookups as f64 / for_lookups).max(agents as f64 / f64::from(graph.agents_per_second.get()));
+        Some(Self { agents, tentative, requests_per_sweep, sweep_seconds, requests_per_second, lookups, start_seconds })
     }
 }
 
@@ -235,9 +246,16 @@ fn start_text(settings: &Settings, start: &FullStart) -> String {
             "  {requests} to Microsoft Graph every {} s for all of its agents: {:.1} per second",
             graph.sweep_seconds, graph.requests_per_second
         );
+        let lookups = counted(graph.lookups, "look-up");
+        let time = spoken(Duration::from_secs_f64(graph.start_seconds));
+        let _ =
+            writeln!(text, "  {lookups} before that, of up to 15 agents each: all are asked for after about {time}");
         if graph.tentative > 0 {
             let _ = writeln!(text, "  {} go to the pool if no tenant knows them", counted(graph.tentative, "agent"));
         }
+    }
+    if start.subscriptions == 0 {
+        return text;
     }
     let subscriptions = counted(start.subscriptions, "subscription");
     let time = spoken(time_for(settings, start.subscriptions));

@@ -25,6 +25,7 @@ mod governor;
 mod graph;
 mod object_id;
 mod push;
+mod remedy;
 mod retry_after;
 mod roster;
 mod settings;
@@ -38,6 +39,7 @@ pub use credential::{Credential, CredentialEffect, CredentialFailure, Credential
 pub use exchange::{Answer, Body, ExchangeId, Host, Method, Request, Trouble};
 pub use graph::{Graph, GraphEffect, GraphInput, Report};
 pub use object_id::{ObjectId, ObjectIdError};
+pub use remedy::remedy;
 pub use settings::{AccountKind, AccountSettings, GraphSettings, NotificationSettings, Secret, TenantSettings};
 pub use status::{Reading, read_status};
 pub use view::{AccountState, AccountView, GraphAgentView, GraphCounters, GraphView, PushState, PushView, TenantView};

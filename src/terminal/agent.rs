@@ -151,7 +151,7 @@ impl Page<'_> {
         };
         self.line("Tenant", &known(&graph.tenant));
         self.line("Object id", &known(&graph.object_id));
-        let notified = if graph.notified { ", which is notified of its changes" } else { "" };
+        let notified = if graph.notified { "; its changes are notified" } else { "" };
         self.line(
             "Account",
             &graph.account.as_deref().map_or_else(|| "none yet".into(), |name| format!("{}{notified}", Safe(name))),

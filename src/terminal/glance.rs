@@ -153,7 +153,8 @@ impl Glance<'_> {
             let title = if at == 0 { "Endpoints" } else { "" };
             self.row(title, &name, (endpoint.up, &Safe(&endpoint.state).to_string()), &agents, &endpoint.uri);
             if let Some(failure) = endpoint.last_failure.as_ref().filter(|_| !endpoint.up) {
-                self.sentence(&format!("lost by {}", failure_text(failure)));
+                let text = failure_text(failure);
+                self.sentence(&format!("lost{}{text}", if text.starts_with("by ") { " " } else { " by " }));
             }
         }
     }

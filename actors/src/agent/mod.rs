@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use actix::{Actor, Addr, AsyncContext, Context, Recipient, SpawnHandle};
-use presence_core::{AgentUri, Change, EndpointKind, FailureKind, SourceEffect, SubscriptionEffect};
+use presence_core::{AgentUri, Change, EndpointKind, FailureKind, SourceEffect, SourceKind, SubscriptionEffect};
 
 pub(crate) use handlers::{FeedLine, FeedPushed, TakeBack};
 pub(crate) use life::{AgentMemory, Birth, Life, Memory};
@@ -21,6 +21,7 @@ use crate::watchers::Watchers;
 
 /// What all agents of one source share.
 pub(crate) struct AgentContext {
+    pub(crate) source: SourceKind,
     pub(crate) throttle: Option<Addr<Throttle>>,
     pub(crate) endpoints: Mutex<Vec<AgentDoor>>,
     pub(crate) idle: Recipient<AgentIdle>,
@@ -183,7 +184,10 @@ fn perform(
         }
         SubscriptionEffect::Failed { failure, via, failures, retry_in } => {
             let retry_in = retry_in.map(|delay| format!("{} s", delay.as_secs_f64()));
-            tracing::warn!(logger = "PresenceProvider", uri = %uri, via = %via, failure = %failure, failures,
+            // At Microsoft Graph an agent has no endpoint of the pool.
+            let at_graph = shared.source == SourceKind::MsGraph;
+            let by = if at_graph { shared.source.element().to_owned() } else { via.to_string() };
+            tracing::warn!(logger = "PresenceProvider", uri = %uri, via = %by, failure = %failure, failures,
                 next_retry_in = retry_in.as_deref().unwrap_or("no delay"), "the subscription failed");
             shared.bulletin.meters.count_failure(failure.kind);
             shared.bulletin.tell(|| Occurrence::Failed { uri: uri.clone(), via, failure, failures, at: clock::now() });

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use presence_graph::{PushState, Report};
+use presence_graph::{PushState, Report, remedy};
 
 /// Writes the line of a report.
 pub(super) fn log(report: &Report, now: Instant) {
@@ -21,7 +21,7 @@ pub(super) fn log(report: &Report, now: Instant) {
         }
         Report::AccountFailed { account, failure, needs_a_person: true, retry_at } => {
             tracing::error!(logger = "MsGraphPresenceSource", account = %account, failure = %failure,
-                next_retry_in = %until(*retry_at), "the account cannot be used until somebody mends it");
+                next_retry_in = %until(*retry_at), to_do = remedy(failure), "the account cannot be used until somebody mends it");
         }
         Report::AccountFailed { account, failure, needs_a_person: false, retry_at } => {
             tracing::warn!(logger = "MsGraphPresenceSource", account = %account, failure = %failure,
@@ -58,8 +58,11 @@ fn push(account: &str, state: PushState, failure: Option<&presence_core::Failure
         PushState::Listening => {
             tracing::info!(logger = "MsGraphPresenceSource", account, "change notifications come in");
         }
-        PushState::Deaf => tracing::warn!(logger = "MsGraphPresenceSource", account, failure = %why,
-            "changes come that no notification told of; the account's agents are polled at the fast pace again"),
+        PushState::Deaf => tracing::warn!(
+            logger = "MsGraphPresenceSource",
+            account,
+            "changes come that no notification told of; the account's agents are polled at the fast pace again"
+        ),
         PushState::BackingOff => tracing::warn!(logger = "MsGraphPresenceSource", account, failure = %why,
             "there are no change notifications for now; the account's agents are polled"),
         PushState::Contested => tracing::error!(logger = "MsGraphPresenceSource", account, failure = %why,

@@ -108,6 +108,7 @@ impl<S: Serves> Source<S> {
     ) -> Addr<Self> {
         Supervisor::start(move |ctx: &mut Context<Self>| {
             let shared = AgentContext {
+                source: S::KIND,
                 throttle,
                 endpoints: Mutex::new(Vec::new()),
                 idle: ctx.address().recipient(),

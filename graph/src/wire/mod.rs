@@ -20,4 +20,5 @@ pub(crate) use subscriptions::{
 };
 pub use token_error::{TokenError, TokenErrorKind};
 pub use tokens::{DeviceCode, Grant, Token, device_code_request, parse_device_code, parse_token, token_request};
-pub(crate) use users::{MAX_NAMES, Place, User, UserList, parse_user, parse_users, user_request, users_request};
+pub use users::MAX_NAMES;
+pub(crate) use users::{Place, User, UserList, parse_user, parse_users, user_request, users_request};

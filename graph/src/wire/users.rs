@@ -9,7 +9,7 @@ use super::guid::read_guid;
 use crate::{Body, Host, Method, ObjectId, Request};
 
 /// The most names that one question holds: Microsoft takes no more values behind `in`.
-pub(crate) const MAX_NAMES: usize = 15;
+pub const MAX_NAMES: usize = 15;
 
 /// The longest path and query, so that the whole address stays below 2,048 characters with any cloud's host.
 const LONGEST_PATH: usize = 1_900;

@@ -98,13 +98,13 @@ impl GraphService {
         }
     }
 
-    /// A user signs in, or declines to, with the oldest code that waits for it; the code. Without one it is remembered.
+    /// A user signs in, or declines to, with the newest code that waits for it (an older one was given up); the code. Without one it is remembered.
     pub(super) fn sign_in(&mut self, who: Who, outcome: Result<Who, ()>) -> Option<String> {
         let client = self.accounts_of(who.tenant).find(|(known, ..)| *known == who).map(|(_, id, _)| id.to_owned())?;
         let waits = |code: &&mut Code| {
             code.outcome.is_none() && code.tenant == who.tenant && code.client.eq_ignore_ascii_case(&client)
         };
-        if let Some(code) = self.tokens.codes.values_mut().filter(waits).min_by_key(|code| code.until) {
+        if let Some(code) = self.tokens.codes.values_mut().filter(waits).max_by_key(|code| code.until) {
             code.outcome = Some(outcome);
             return Some(code.user_code.clone());
         }

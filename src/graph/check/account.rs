@@ -6,7 +6,7 @@ use presence_actors::SecretStore as _;
 use presence_config::GraphAccount;
 use presence_core::{AgentUri, Failure};
 use presence_graph::wire::{Ruling, parse_presences, presence_request, rule};
-use presence_graph::{AccountKind, Answer, Credential as TokenMachine, CredentialEffect, ObjectId, Trouble};
+use presence_graph::{AccountKind, Answer, Credential as TokenMachine, CredentialEffect, ObjectId, Trouble, remedy};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::questions::{address, lookups, users};
@@ -40,7 +40,7 @@ impl Examination<'_> {
         let (step, credential) = self.credential();
         tell(step);
         let Some(credential) = credential else {
-            return skip(&["token", "permissions", "user", "presence"], "there is no credential", &mut tell);
+            return skip(&["token", "permissions", "user", "presence"], "its credential cannot be used", &mut tell);
         };
         let (step, token) = self.token().await;
         tell(step);
@@ -98,8 +98,12 @@ impl Examination<'_> {
                 CredentialEffect::Failed(failure) => {
                     let advice = if failure.is_network {
                         "the way there: name servers, firewall, `Proxy`, `TrustedCertificates`, `LoginUrl`"
+                    } else if failure.failure.code.is_none() {
+                        "docs/configuration.md says what belongs there"
                     } else {
-                        "look at client_id, TenantId and the proof; Microsoft's number (AADSTS...) says which of them"
+                        remedy(&failure.failure).unwrap_or(
+                            "look at client_id, TenantId and the proof; Microsoft's number (AADSTS...) says which of them",
+                        )
                     };
                     return (Step::fail("token", text(&failure.failure), advice), None);
                 }

@@ -136,7 +136,7 @@ async fn revive_all(api: Data<Api>, caller: Caller) -> Result<impl Responder, Pr
 
 fn unknown(uri: &AgentUri) -> Problem {
     Problem::not_found(format!(
-        "no queue asks for `{uri}`, and nothing is pushed for it; GET /api/v1/explain/{uri} says which source would serve it"
+        "no queue asks for `{uri}`, or no source serves it, and nothing is pushed for it; GET /api/v1/explain/{uri} says which source would serve it"
     ))
 }
 

@@ -235,7 +235,7 @@ mod tests {
             unknown_values: 1,
             ..GraphCounters::default()
         };
-        let text = text(source(Some(GraphView { tenants: vec![tenant], counters })));
+        let text = text(source(Some(GraphView { tenants: vec![tenant], counters, ..GraphView::default() })));
         let account = "{tenant=\"contoso\",account=\"contoso-1\"}";
         for row in [
             "presence_graph_tenant_up{tenant=\"contoso\"} 0.0".to_owned(),

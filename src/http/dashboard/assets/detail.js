@@ -4,7 +4,10 @@ import { make } from "./dom.js";
 import { GRAPH, ago, capital, clock, count, duration, exact, plural, secondsUntil, source, state } from "./format.js";
 import { presenceMark } from "./row.js";
 
-const OUTCOMES = { taken: "serves it", refused: "no", disabled: "off", not_reached: "not asked" };
+const OUTCOMES = {
+  taken: "serves it", tentative: "serves it if known there", otherwise: "otherwise", refused: "no", disabled: "off",
+  not_reached: "not asked",
+};
 const OWNERS = {
   transient: "the agent, perhaps not for long", not_found: "the agent: not known", forbidden: "the agent: refuses us",
   dialog: "the dialog", invariant: "the agent: its presence cannot change", endpoint: "the endpoint or the pool",

@@ -75,7 +75,7 @@ function standing({ up, since, swept_at: swept, retry_at: retry, last_failure: f
 
 /** Without the numbers for Microsoft's support: the log and the API have them. */
 function brief({ code, detail }) {
-  const text = detail.split(" Trace ID:")[0];
+  const text = detail.split(/ Trace ID:| \(request-id /)[0];
   return code ? `${code} ${text}` : text;
 }
 

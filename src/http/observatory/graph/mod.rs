@@ -23,7 +23,7 @@ const UNHEARD_FOR: Duration = Duration::from_secs(15);
 /// A failure in few words: without the numbers for Microsoft's support, which the log and the details have.
 pub(in crate::http) fn brief(failure: &Failure) -> String {
     let text = failure.to_string();
-    let end = text.find(" Trace ID:").unwrap_or(text.len());
+    let end = [" Trace ID:", " (request-id "].iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
     text[..end].trim_end_matches(['.', ' ']).to_owned()
 }
 

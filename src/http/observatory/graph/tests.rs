@@ -113,6 +113,8 @@ fn a_failure_is_told_without_the_numbers_for_microsofts_support() {
     let failure = Failure::answered(FailureKind::Endpoint, 401, text);
     assert_eq!(brief(&failure), "401 invalid_client (AADSTS7000222): The client secret keys are expired");
     assert_eq!(brief(&expired()), "401 AADSTS7000222: the client secret has expired");
+    let failure = Failure::answered(FailureKind::Endpoint, 503, "Unavailable: Try later. (request-id 538d-4484)");
+    assert_eq!(brief(&failure), "503 Unavailable: Try later");
 }
 
 #[test]
@@ -231,7 +233,18 @@ fn every_state_has_its_sentence_and_nothing_is_promised_that_is_not_known() {
     let account = Arc::from("contoso-poll");
     memory.reported(&Report::AccountFailed { account, failure: expired(), needs_a_person: true, retry_at });
     let said = told(&memory, &one);
-    assert!(said.accounts[0].needs_a_person && said.accounts[0].says.contains("Only a person can mend that."));
+    let says = &said.accounts[0].says;
+    assert!(
+        said.accounts[0].needs_a_person && says.contains("Only a person can mend that. To do: make a new"),
+        "{says}"
+    );
+    let less = Failure::answered(FailureKind::Transient, 429, "TooManyRequests: later");
+    one.accounts[0].state = AccountState::Failed { failure: less, retry_at };
+    let says = told(&memory, &one).accounts[0].says.clone();
+    assert!(says.starts_with("Microsoft asks for fewer requests: 429 TooManyRequests: later."), "{says}");
+    one.accounts[0].push = Some(PushView { state: PushState::Idle, users: 3, expires_at: None, notices: 0, missed: 0 });
+    let push = told(&memory, &one).accounts[0].push.clone().expect("one");
+    assert_eq!(push.says, "Changes of 3 users will be notified when the account works.");
     one.accounts[0].push =
         Some(PushView { state: PushState::Listening, users: 1, expires_at: Some(now), notices: 3, missed: 1 });
     let push = told(&memory, &one).accounts[0].push.clone().expect("one");

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use presence_graph::{AccountState, AccountView, PushState, PushView, TenantView};
+use presence_graph::{AccountState, AccountView, PushState, PushView, TenantView, remedy};
 
 use super::super::words::{Clock, counted, spoken};
 use super::brief;
@@ -84,8 +84,12 @@ impl Teller<'_> {
         };
         let says = match (&failed, state) {
             (Some((failure, at)), _) => {
+                let what = remedy(failure).filter(|_| needs_a_person).map(|what| format!(" To do: {what}."));
                 let who = if needs_a_person { " Only a person can mend that." } else { "" };
-                format!("Cannot be used: {}.{who} Next attempt {}.", brief(failure), self.at(*at))
+                let cannot =
+                    if failure.code == Some(429) { "Microsoft asks for fewer requests" } else { "Cannot be used" };
+                let next = self.at(*at);
+                format!("{cannot}: {}.{who}{} Next attempt {next}.", brief(failure), what.unwrap_or_default())
             }
             (None, GraphAccountState::Starting) => "It has no token yet.".to_owned(),
             (None, _) if view.batches == 0 => "It works, and has nothing to ask for.".to_owned(),
@@ -111,7 +115,8 @@ impl Teller<'_> {
     fn push(&self, view: &PushView) -> GraphPush {
         let users = counted(view.users, "user");
         let says = match view.state {
-            PushState::Idle => "There is nobody to be notified of.".to_owned(),
+            PushState::Idle if view.users == 0 => "There is nobody to be notified of.".to_owned(),
+            PushState::Idle => format!("Changes of {users} will be notified when the account works."),
             PushState::Subscribing => format!("The subscription for {users} is being made."),
             PushState::Listening => {
                 let until = view.expires_at.map(|at| format!(" until {}, and renewed before", (self.clock)(at)));
