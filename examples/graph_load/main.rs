@@ -118,7 +118,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) -> Result<(), Failure> 
 fn change(plan: &Plan, microsoft: &Microsoft, ledger: &Ledger) -> Result<(), Failure> {
     let step = Duration::from_secs(1) / plan.rate;
     let (began, (_never_used, silence)) = (now(), std::sync::mpsc::channel::<()>());
-    let mut control = microsoft.control()?;
+    let mut control = microsoft.dictation()?;
     for number in 0..plan.rate * plan.seconds {
         let wait = (began + step * number).saturating_duration_since(now());
         if silence.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {

@@ -43,6 +43,15 @@ impl Control {
     }
 }
 
+/// The same for many commands: nobody waits for what it says.
+pub(crate) struct Dictation(TcpStream);
+
+impl Dictation {
+    pub(crate) fn command(&mut self, line: &str) -> Result<(), Failure> {
+        Ok(self.0.write_all(format!("{line}\n").as_bytes())?)
+    }
+}
+
 impl Microsoft {
     pub(crate) fn start(plan: &Plan) -> Result<Self, Failure> {
         let mut child = plan.as_another("microsoft")?.stdout(Stdio::piped()).spawn()?;
@@ -52,10 +61,21 @@ impl Microsoft {
         Ok(Self { url: url.to_owned(), control: control.parse()?, child })
     }
 
-    pub(crate) fn control(&self) -> Result<Control, Failure> {
+    fn control(&self) -> Result<Control, Failure> {
         let stream = TcpStream::connect(self.control)?;
         stream.set_nodelay(true)?;
         Ok(Control(BufReader::new(stream)))
+    }
+
+    /// For many commands. One that is not understood is shown.
+    pub(crate) fn dictation(&self) -> Result<Dictation, Failure> {
+        let stream = TcpStream::connect(self.control)?;
+        stream.set_nodelay(true)?;
+        let answers = BufReader::new(stream.try_clone()?);
+        std::thread::spawn(move || {
+            answers.lines().map_while(Result::ok).filter(|line| !line.starts_with("ok")).for_each(|line| say(&line));
+        });
+        Ok(Dictation(stream))
     }
 
     /// What it has counted, in one line.
