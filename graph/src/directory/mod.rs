@@ -209,9 +209,12 @@ impl Directory {
         let told = match read {
             Ok(told) => told,
             Err(text) => {
-                let (first, longest) = UNREADABLE;
-                self.not_before = Some(now + first.saturating_mul(1 << self.unreadable.min(16)).min(longest));
-                self.unreadable = self.unreadable.saturating_add(1);
+                // What was asked at the same time tells nothing more.
+                if self.not_before.is_none_or(|not_before| not_before <= now) {
+                    let (first, longest) = UNREADABLE;
+                    self.not_before = Some(now + first.saturating_mul(1 << self.unreadable.min(16)).min(longest));
+                    self.unreadable = self.unreadable.saturating_add(1);
+                }
                 self.postponed(id);
                 return Err(Failure::answered(FailureKind::Endpoint, answer.status, text));
             }

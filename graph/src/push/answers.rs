@@ -226,6 +226,8 @@ impl Push {
             }
         };
         let wait = pace.wait(&mut self.dice, failure.retry_after);
+        // What an earlier process left is not deleted yet.
+        self.is_listed &= !matches!(self.state, State::Clearing { .. });
         self.enter(State::BackingOff { until: now + wait }, "it cannot be had");
         Some(failure)
     }

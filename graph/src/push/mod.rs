@@ -102,6 +102,10 @@ pub(crate) struct Push {
     gathered_at: Option<Instant>,
     /// True when it is known which subscriptions of ours there are.
     is_listed: bool,
+    /// A subscription was asked for since the start.
+    has_asked: bool,
+    /// At the end it has been asked once what there is.
+    has_listed_at_the_end: bool,
     generation: u64,
     handshake_until: Option<Instant>,
     /// When it is over, however far it is.
@@ -141,6 +145,8 @@ impl Push {
             remind_at: now,
             gathered_at: None,
             is_listed: false,
+            has_asked: false,
+            has_listed_at_the_end: false,
             generation: 0,
             handshake_until: None,
             stop_at: None,
@@ -197,7 +203,7 @@ impl Push {
             return;
         }
         self.is_usable = usable;
-        if usable && matches!(self.state, State::Idle) && !self.users.is_empty() {
+        if usable && matches!(self.state, State::Idle) && self.has_something_to_do() {
             self.gathered_at = self.gathered_at.map(|at| at.max(now)).or(Some(now + GATHER));
         }
         self.conclude(now, None);
@@ -290,20 +296,46 @@ impl Push {
             return;
         }
         if self.stop_at.is_some() {
-            if matches!(self.state, State::Deleting(_)) && self.is_usable {
+            let is_leaving = match &self.state {
+                State::Deleting(_) | State::Clearing { .. } => true,
+                State::Listing(_) => self.has_listed_at_the_end,
+                _ => false,
+            };
+            if is_leaving && self.is_usable {
                 return;
             }
             let next = match std::mem::replace(&mut self.state, State::Idle) {
                 State::Standing(standing) if self.is_usable => State::Deleting(standing),
+                _ if self.is_usable && self.may_be_left() && !self.has_listed_at_the_end => {
+                    self.has_listed_at_the_end = true;
+                    State::Listing(Listing::default())
+                }
                 _ => State::Stopped,
             };
             self.enter(next, "the end");
             return;
         }
+        let is_wanted = match &self.state {
+            State::Listing(_) => self.has_something_to_do(),
+            State::Creating { .. } => !self.users.is_empty(),
+            // What is left is deleted in any case.
+            _ => true,
+        };
         let is_being_made = matches!(self.state, State::Listing(_) | State::Clearing { .. } | State::Creating { .. });
-        if is_being_made && (self.users.is_empty() || !self.is_usable) {
+        if is_being_made && !(is_wanted && self.is_usable) {
+            self.is_listed &= !matches!(self.state, State::Clearing { .. });
             self.enter(State::Idle, "nobody is wanted, or nobody can ask");
         }
+    }
+
+    /// True when a subscription of ours may stand that we do not know: one was asked for, and what came of it is not known.
+    const fn may_be_left(&self) -> bool {
+        self.has_asked && !self.is_listed
+    }
+
+    /// Somebody is wanted, or something may be left to be deleted.
+    fn has_something_to_do(&self) -> bool {
+        !self.users.is_empty() || self.may_be_left()
     }
 
     fn poll_users(&mut self) {
@@ -322,7 +354,7 @@ impl Push {
     /// Begins to make a subscription, or has nothing to make.
     fn begin(&mut self, after_conflict: bool, why: &'static str) {
         self.gathered_at = None;
-        let next = if self.users.is_empty() || !self.is_usable {
+        let next = if !self.has_something_to_do() || !self.is_usable {
             State::Idle
         } else if self.is_listed && !after_conflict {
             State::Creating { after_conflict }

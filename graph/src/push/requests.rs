@@ -65,6 +65,7 @@ impl Push {
         if matches!(asked, Asked::Create { .. }) {
             // Whoever is added from now on is gathered for the next one.
             self.gathered_at = None;
+            self.has_asked = true;
         }
         request.request_id = self.dice.guid();
         self.outstanding = Some(asked);

@@ -82,8 +82,10 @@ impl Tenant {
     }
 
     fn send_push(&mut self, now: Instant) -> bool {
+        let may_probe = self.only_push_asks();
         let ready = self.accounts.iter().position(|account| {
-            account.readiness(now) == Readiness::Ready
+            let readiness = account.readiness(now);
+            (readiness == Readiness::Ready || may_probe && readiness == Readiness::Probe)
                 && account.push.as_ref().is_some_and(|push| push.has_request(now))
         });
         let Some(index) = ready else { return false };
@@ -93,6 +95,11 @@ impl Tenant {
         self.counters.subscription_requests += 1;
         self.send(now, index, Purpose::Push, request);
         true
+    }
+
+    /// True when nobody is polled: nothing else shows whether an account can ask again.
+    fn only_push_asks(&self) -> bool {
+        self.roster.is_empty() || self.stopping_at.is_some()
     }
 
     fn send_batch(&mut self, now: Instant) -> bool {
@@ -221,8 +228,10 @@ impl Tenant {
                     .accounts
                     .iter()
                     .filter(|account| account.push.as_ref().is_some_and(|push| push.has_request(now)));
+                let may_probe = self.only_push_asks();
                 let at = waiting.filter_map(|account| match account.readiness(now) {
                     Readiness::At(at) => Some(at),
+                    Readiness::Unable(at) if may_probe => at,
                     Readiness::Ready | Readiness::Probe | Readiness::Unable(_) => None,
                 });
                 at.min()

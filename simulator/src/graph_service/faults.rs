@@ -63,7 +63,7 @@ pub(super) struct Faults {
     pub(super) faults: Vec<Fault>,
     /// Answers take so much longer.
     pub(super) delay: Duration,
-    /// The Date header is so many seconds off.
+    /// Its clock is so many seconds off.
     pub(super) skew: i64,
     /// The next answer about presence has an item without id, so often.
     pub(super) nameless: u32,

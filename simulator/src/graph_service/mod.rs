@@ -222,6 +222,17 @@ impl GraphService {
         self.wall + now.saturating_duration_since(self.start)
     }
 
+    /// The same by its own clock, which may be wrong.
+    fn told_wall(&self, now: Instant) -> SystemTime {
+        self.told(self.wall(now))
+    }
+
+    /// A time of day by its own clock.
+    fn told(&self, time: SystemTime) -> SystemTime {
+        let skew = Duration::from_secs(self.faults.skew.unsigned_abs());
+        if self.faults.skew < 0 { time.checked_sub(skew).unwrap_or(SystemTime::UNIX_EPOCH) } else { time + skew }
+    }
+
     fn number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number

@@ -86,7 +86,7 @@ impl GraphService {
         let tenant = &self.tenants.get(known.who.tenant)?.id;
         Some(json!({
             "subscriptionId": id, "clientState": known.client_state, "tenantId": tenant,
-            "subscriptionExpirationDateTime": time(known.expires),
+            "subscriptionExpirationDateTime": time(self.told(known.expires)),
         }))
     }
 

@@ -1,6 +1,6 @@
 //! Every request's way: faults, who it is, the throttle, the part that answers it.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::GraphService;
 use super::address::{decoded, pairs};
@@ -112,7 +112,7 @@ impl GraphService {
             let retry_after = match self.settings.retry_after {
                 RetryAfterForm::Seconds => Some((wait + Duration::from_millis(999)).as_secs().to_string()),
                 RetryAfterForm::Fraction => Some(format!("{:.3}", wait.as_secs_f64() + 0.001)),
-                RetryAfterForm::Date => Some(httpdate::fmt_http_date(self.wall(now) + wait + Duration::from_secs(1))),
+                RetryAfterForm::Date => Some(httpdate::fmt_http_date(self.told_wall(now) + wait + Duration::from_secs(1))),
                 RetryAfterForm::Absent => None,
             };
             return Err(Refusal { retry_after, ..Refusal::usual(429) });
@@ -212,10 +212,7 @@ impl GraphService {
     fn signed(&mut self, now: Instant, mut answer: ServiceAnswer) -> ServiceAnswer {
         *self.counters.by_status.entry(answer.status).or_default() += 1;
         answer.after = self.settings.latency + self.faults.delay;
-        let wall = self.wall(now);
-        let skew = Duration::from_secs(self.faults.skew.unsigned_abs());
-        let wall =
-            if self.faults.skew < 0 { wall.checked_sub(skew).unwrap_or(SystemTime::UNIX_EPOCH) } else { wall + skew };
+        let wall = self.told_wall(now);
         let id = self.guid();
         answer.headers.push(("date".to_owned(), httpdate::fmt_http_date(wall)));
         answer.headers.push(("request-id".to_owned(), id));

@@ -95,7 +95,7 @@ fn users_of(resource: &str) -> Result<BTreeSet<String>, Refusal> {
 
 impl GraphService {
     fn lifetime(&self, now: Instant, text: &str) -> Result<SystemTime, Refusal> {
-        let wall = self.wall(now);
+        let wall = self.told_wall(now);
         let expires = read_time(text).ok_or_else(|| Refusal::bad("expirationDateTime is no time."))?;
         if expires <= wall {
             return Err(Refusal::bad("Subscription expiration must be in the future."));
@@ -103,7 +103,8 @@ impl GraphService {
         if expires > wall + LONGEST {
             return Err(Refusal::bad("Subscription expiration can only be 60 minutes in the future."));
         }
-        Ok(expires)
+        let life = expires.duration_since(wall).unwrap_or_default();
+        Ok(self.wall(now) + life)
     }
 
     fn standing_of(&self, who: Who) -> Option<&str> {
@@ -223,7 +224,7 @@ impl GraphService {
             "clientState": subscription.client_state.as_ref().filter(|_| with_state),
             "notificationUrl": subscription.url,
             "lifecycleNotificationUrl": subscription.lifecycle_url,
-            "expirationDateTime": time(subscription.expires),
+            "expirationDateTime": time(self.told(subscription.expires)),
             "creatorId": format!("c0ffee00-0000-4000-8000-{:012x}", who.account),
             "latestSupportedTlsVersion": "v1_2",
             "includeResourceData": false,

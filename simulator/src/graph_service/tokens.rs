@@ -251,7 +251,7 @@ impl GraphService {
         client: &str,
         assertion: &str,
     ) -> Result<Who, NoToken> {
-        let wall = self.wall(now);
+        let wall = self.told_wall(now);
         let mut why = NoToken::because(401, "invalid_client", 700_027, "The certificate is not registered.");
         for (who, id, credential) in self.accounts_of(tenant) {
             let ServiceCredential::Certificate(certificate) = credential else { continue };
