@@ -246,10 +246,14 @@ fn start_text(settings: &Settings, start: &FullStart) -> String {
             "  {requests} to Microsoft Graph every {} s for all of its agents: {:.1} per second",
             graph.sweep_seconds, graph.requests_per_second
         );
-        let lookups = counted(graph.lookups, "look-up");
-        let time = spoken(Duration::from_secs_f64(graph.start_seconds));
-        let _ =
-            writeln!(text, "  {lookups} before that, of up to 15 agents each: all are asked for after about {time}");
+        if graph.start_seconds >= 1.0 {
+            let lookups = counted(graph.lookups, "look-up");
+            let time = spoken(Duration::from_secs_f64(graph.start_seconds));
+            let _ = writeln!(
+                text,
+                "  {lookups} before that, of up to 15 agents each: all are asked for after about {time}"
+            );
+        }
         if graph.tentative > 0 {
             let _ = writeln!(text, "  {} go to the pool if no tenant knows them", counted(graph.tentative, "agent"));
         }

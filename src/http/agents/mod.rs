@@ -128,7 +128,10 @@ async fn revive_one(api: Data<Api>, caller: Caller, agent: AgentPath) -> Result<
 async fn revive_all(api: Data<Api>, caller: Caller) -> Result<impl Responder, Problem> {
     caller.require(&Scope::Operate)?;
     let revived = api.provider.revive(None).await;
-    if revived > 0 {
+    if api.configuration.graph.is_some() {
+        tracing::info!(logger = "PresenceProvider", agents = revived, caller = %caller.name,
+            "an operator has all abandoned agents tried again, and the accounts of Microsoft Graph that wait");
+    } else if revived > 0 {
         tracing::info!(logger = "PresenceProvider", agents = revived, caller = %caller.name, "an operator has all abandoned agents tried again");
     }
     Ok(Json(Revived { revived }))

@@ -131,7 +131,11 @@ fn looking_up(graph: &GraphAgentView, tenant: Option<&TenantView>, circumstances
 /// `Tenant contoso cannot be asked: Microsoft Graph said ...; next attempt in 42 s at 14:05:49.`
 fn down(tenant: &TenantView, circumstances: &Circumstances<'_>) -> String {
     let why = tenant.last_failure.as_ref().map(|failure| format!(": {}", told(failure))).unwrap_or_default();
-    let next = tenant.retry_at.map(|at| format!("; next attempt {}", circumstances.at(at))).unwrap_or_default();
+    let next = tenant.retry_at.map(|at| {
+        let is_now = at <= circumstances.now;
+        if is_now { "; it is being tried now".to_owned() } else { format!("; next attempt {}", circumstances.at(at)) }
+    });
+    let next = next.unwrap_or_default();
     format!("tenant {} cannot be asked{why}{next}.", tenant.id)
 }
 
@@ -140,6 +144,7 @@ fn told(failure: &Failure) -> String {
     let asked = failure.retry_after.map(|wait| format!(", and asked for {} of rest", spoken(wait))).unwrap_or_default();
     match failure.by {
         EndedBy::Peer => format!("Microsoft said `{}`{asked}", brief(failure)),
+        EndedBy::Network if failure.detail.starts_with("no answer") => failure.to_string(),
         EndedBy::Network => format!("no answer from Microsoft: {failure}"),
         EndedBy::Us => failure.to_string(),
     }

@@ -242,6 +242,9 @@ fn every_state_has_its_sentence_and_nothing_is_promised_that_is_not_known() {
     one.accounts[0].state = AccountState::Failed { failure: less, retry_at };
     let says = told(&memory, &one).accounts[0].says.clone();
     assert!(says.starts_with("Microsoft asks for fewer requests: 429 TooManyRequests: later."), "{says}");
+    one.retry_at = Some(now);
+    let says = told(&memory, &one).says;
+    assert!(says.ends_with("as stale. It is being tried now."), "{says}");
     one.accounts[0].push = Some(PushView { state: PushState::Idle, users: 3, expires_at: None, notices: 0, missed: 0 });
     let push = told(&memory, &one).accounts[0].push.clone().expect("one");
     assert_eq!(push.says, "Changes of 3 users will be notified when the account works.");

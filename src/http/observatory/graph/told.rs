@@ -22,9 +22,12 @@ pub(super) struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// `in 42 s at 14:05:49`.
-    fn at(&self, instant: Instant) -> String {
-        format!("in {} at {}", spoken(instant.saturating_duration_since(self.now)), (self.clock)(instant))
+    /// ` Next attempt in 42 s at 14:05:49.`
+    fn next(&self, instant: Instant) -> String {
+        if instant <= self.now {
+            return " It is being tried now.".to_owned();
+        }
+        format!(" Next attempt in {} at {}.", spoken(instant - self.now), (self.clock)(instant))
     }
 
     pub(super) fn tenant(&self, view: &TenantView) -> GraphTenant {
@@ -69,7 +72,7 @@ impl Teller<'_> {
                     1 => "; its agent keeps its last presence as stale".to_owned(),
                     _ => format!("; its {agents} keep their last presence as stale"),
                 };
-                let next = view.retry_at.map(|at| format!(" Next attempt {}.", self.at(at))).unwrap_or_default();
+                let next = view.retry_at.map(|at| self.next(at)).unwrap_or_default();
                 format!("Cannot be asked{}: {}{keep}.{next}", since.unwrap_or_default(), brief(failure))
             }
         }
@@ -88,8 +91,8 @@ impl Teller<'_> {
                 let who = if needs_a_person { " Only a person can mend that." } else { "" };
                 let cannot =
                     if failure.code == Some(429) { "Microsoft asks for fewer requests" } else { "Cannot be used" };
-                let next = self.at(*at);
-                format!("{cannot}: {}.{who}{} Next attempt {next}.", brief(failure), what.unwrap_or_default())
+                let next = self.next(*at);
+                format!("{cannot}: {}.{who}{}{next}", brief(failure), what.unwrap_or_default())
             }
             (None, GraphAccountState::Starting) => "It has no token yet.".to_owned(),
             (None, _) if view.batches == 0 => "It works, and has nothing to ask for.".to_owned(),

@@ -71,7 +71,10 @@ fn down(tenant: &TenantStanding, now: Instant, clock: Clock<'_>) -> String {
         (many, true) => format!(": its {} keep their last presence as stale", counted(many, "agent")),
         (many, false) => format!(": its {} are unknown", counted(many, "agent")),
     };
-    let next = tenant.retry_at.map(|at| format!("; next attempt in {}", spoken(at.saturating_duration_since(now))));
+    let next = tenant.retry_at.map(|at| match at.saturating_duration_since(now) {
+        Duration::ZERO => "; it is being tried now".to_owned(),
+        left => format!("; next attempt in {}", spoken(left)),
+    });
     format!("{what}{why}{agents}{}.", next.unwrap_or_default())
 }
 
