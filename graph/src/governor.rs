@@ -196,7 +196,8 @@ impl Governor {
         self.opened = self.opened.saturating_add(1);
         let wait = match retry_after {
             None if cause == Cause::Forbidden => step + self.dice.jitter(step / 10),
-            Some(asked) => asked.min(LONGEST_RETRY_AFTER) + self.dice.jitter(step),
+            // A time that has passed already is no reason to ask at once.
+            Some(asked) => asked.clamp(first / 2, LONGEST_RETRY_AFTER) + self.dice.jitter(step),
             None => step / 2 + self.dice.jitter(step / 2),
         };
         self.breaker = Breaker::Open { until: now + wait, cause };

@@ -169,3 +169,19 @@ fn one_of_two_accounts_that_fails_is_stood_in_for_by_the_other() {
         errors::take();
     });
 }
+
+#[test]
+fn a_refresh_token_that_we_stored_ourselves_is_no_reason_to_try_again() {
+    in_virtual_time(|| async {
+        let service = GraphServiceSettings::with_users(3, "example.test").and_user("person", "first-token");
+        let person = tenant(GraphServiceSettings::TENANT, vec![account("person", AccountKind::Delegated)]);
+        let world = World::with(service, presence_graph::GraphSettings { tenants: vec![person], ..settings() }, |_| {});
+        world.secrets.set("person", Some(refresh_token("first-token")));
+        let _ucc = world.ucc(1..=3);
+        pass(seconds(10)).await;
+        world.microsoft.command("refuse 401 for 3600s on presence");
+        pass(seconds(800)).await;
+        assert!(world.microsoft.count("token") <= 3, "no hot retries: {}", world.microsoft.count("token"));
+        assert_eq!(errors::take().len(), 1, "somebody is called once");
+    });
+}

@@ -6,10 +6,13 @@
 mod support;
 
 mod accounts;
+mod chance;
+mod day;
 mod declined;
 mod directory;
 mod ending;
 mod failures;
+mod flights;
 mod microsoft;
 mod push;
 mod supervision;

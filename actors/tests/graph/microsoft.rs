@@ -15,6 +15,8 @@ use presence_simulator::{
 use secrecy::ExposeSecret;
 use tokio::sync::{Notify, oneshot};
 
+use crate::flights::{Flight, Flights};
+
 /// So much of an answer the real client reads.
 const MOST: usize = 4 * 1024 * 1024;
 
@@ -31,6 +33,7 @@ struct Shared {
     /// What carries requests has a bug.
     has_a_bug: AtomicBool,
     changed: Notify,
+    flights: Arc<Mutex<Flights>>,
 }
 
 impl Microsoft {
@@ -43,6 +46,7 @@ impl Microsoft {
             is_cut_off: AtomicBool::new(false),
             has_a_bug: AtomicBool::new(false),
             changed: Notify::new(),
+            flights: Arc::default(),
         }));
         actix_rt::spawn(microsoft.clone().run());
         microsoft
@@ -79,6 +83,17 @@ impl Microsoft {
 
     pub(crate) fn counters(&self) -> GraphCounters {
         self.0.service.lock().unwrap().counters()
+    }
+
+    /// The most requests under way at once since the last time.
+    pub(crate) fn flights(&self) -> Flights {
+        self.0.flights.lock().unwrap().read()
+    }
+
+    /// A user's presence as Microsoft knows it: availability and activity.
+    pub(crate) fn presence_of(&self, user: &str) -> (String, String) {
+        let (availability, activity, _) = self.0.service.lock().unwrap().presence_of(user).unwrap();
+        (availability, activity)
     }
 
     /// Requests of this kind so far.
@@ -170,7 +185,9 @@ fn decoded(text: &str) -> Vec<u8> {
 impl Exchange for Microsoft {
     fn exchange(&self, request: Request) -> Exchanged {
         let microsoft = self.clone();
+        let flight = Flight::of(&self.0.flights, &request);
         Box::pin(async move {
+            let _flight = flight;
             assert!(!microsoft.0.has_a_bug.load(Ordering::Relaxed), "what carries requests was told to panic");
             if microsoft.0.is_cut_off.load(Ordering::Relaxed) {
                 return Err(Trouble::Connect("no connection: nothing listens there".to_owned()));

@@ -150,3 +150,56 @@ fn a_shutdown_without_an_answer_takes_two_seconds_and_no_more() {
         assert!(took >= seconds(1) && took <= seconds(3), "{took:?}");
     });
 }
+
+#[test]
+fn agents_that_are_asked_for_slowly_are_fresh_again_as_soon_as_an_outage_has_ended() {
+    in_virtual_time(|| async {
+        let (world, ucc, mut ledger) = listening(50).await;
+        world.microsoft.command("outage 503 for 300s");
+        pass(seconds(300)).await;
+        ledger.read(ucc.heard());
+        ledger.assert_all(Freshness::Stale);
+        world.until_up(seconds(600)).await;
+        pass(seconds(2)).await;
+        ledger.read(ucc.heard());
+        ledger.assert_all(Freshness::Fresh);
+    });
+}
+
+#[test]
+fn an_account_that_nobody_asks_with_any_more_still_deletes_its_subscription_after_a_back_off() {
+    in_virtual_time(|| async {
+        let (world, ucc, _) = listening(20).await;
+        world.microsoft.command("throttle 100 for 90s");
+        pass(seconds(70)).await;
+        ucc.end();
+        pass(seconds(600)).await;
+        assert_eq!(world.microsoft.counters().live_subscriptions, 0);
+    });
+}
+
+#[test]
+fn a_subscription_that_was_made_without_our_hearing_of_it_is_deleted_though_nobody_is_wanted() {
+    in_virtual_time(|| async {
+        let service = GraphServiceSettings::with_users(20, "example.test").and_user("person", "first-token");
+        let person = tenant(GraphServiceSettings::TENANT, vec![account("person", AccountKind::Delegated)]);
+        let graph = GraphSettings { tenants: vec![person], notifications: notifications(), ..settings() };
+        let world = World::with(service, graph, |_| {});
+        world.secrets.set("person", Some(refresh_token("first-token")));
+        let ucc = world.ucc(1..=20);
+        pass(seconds(8)).await;
+        world.microsoft.command("delay 14s");
+        while world.microsoft.count("subscriptions-list") == 0 {
+            pass(seconds(1)).await;
+        }
+        // Longer than anybody waits for an answer.
+        world.microsoft.command("delay 40s");
+        pass(seconds(16)).await;
+        assert_eq!(world.microsoft.counters().live_subscriptions, 1);
+        ucc.end();
+        pass(seconds(1)).await;
+        world.microsoft.command("delay 0ms");
+        pass(seconds(400)).await;
+        assert_eq!(world.microsoft.counters().live_subscriptions, 0);
+    });
+}

@@ -211,7 +211,11 @@ impl Account {
                 self.watch.asked();
                 None
             }
-            CredentialEffect::Send(_) | CredentialEffect::StoreToken(_) => None,
+            CredentialEffect::StoreToken(token) => {
+                self.watch.stored(token);
+                None
+            }
+            CredentialEffect::Send(_) => None,
         };
         Some((effect, report))
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::Secret;
@@ -26,6 +26,8 @@ pub(crate) enum Loaded {
 #[derive(Debug, Default)]
 pub(crate) struct SecretWatch {
     refused: Option<[u8; 32]>,
+    /// The application whose refresh token it is.
+    client_id: Option<String>,
     is_awaited: bool,
     due: Option<Instant>,
 }
@@ -48,16 +50,23 @@ impl SecretWatch {
 
     /// A secret, or why there is none.
     pub(crate) fn loaded(&mut self, secret: &Result<Secret, String>) -> Loaded {
-        let digest = secret.as_ref().ok().map(digest);
+        let (of, digest) = (client_id_of(secret), secret.as_ref().ok().map(digest));
         if std::mem::take(&mut self.is_awaited) {
-            self.refused = digest;
+            (self.refused, self.client_id) = (digest, of);
             return Loaded::Awaited;
         }
         if self.due.is_none() || digest.is_none() || digest == self.refused {
             return Loaded::Same;
         }
-        self.refused = digest;
+        (self.refused, self.client_id) = (digest, of);
         Loaded::New
+    }
+
+    /// We ourselves put this refresh token in the place of the one before: it is no news.
+    pub(crate) fn stored(&mut self, token: &SecretString) {
+        if let Some(client_id) = self.client_id.clone() {
+            self.refused = Some(digest(&Secret::RefreshToken { client_id, token: token.clone() }));
+        }
     }
 
     /// True when it is to be read now; then again a minute later.
@@ -72,6 +81,13 @@ impl SecretWatch {
     /// When it is to be read.
     pub(crate) const fn due(&self) -> Option<Instant> {
         self.due
+    }
+}
+
+fn client_id_of(secret: &Result<Secret, String>) -> Option<String> {
+    match secret {
+        Ok(Secret::RefreshToken { client_id, .. }) => Some(client_id.clone()),
+        Ok(Secret::ClientSecret { .. } | Secret::Certificate { .. }) | Err(_) => None,
     }
 }
 

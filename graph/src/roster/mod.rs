@@ -216,6 +216,13 @@ impl Roster {
         &mut self.batches
     }
 
+    /// The users that nobody vouches for, of those that are asked for at this pace.
+    pub(crate) fn doubted(&self, pace: Pace) -> Vec<ObjectId> {
+        let is_one =
+            |member: &&Member| member.standing == Standing::Doubted && self.batches.pace(member.batch) == Some(pace);
+        self.members.iter().flatten().filter(is_one).map(|member| member.user).collect()
+    }
+
     /// Doubts everyone whose last answer is too old, or everyone of whom something is known (`all`). The agents to tell, and when
     /// to look again.
     pub(crate) fn doubt(&mut self, now: Instant, all: bool) -> (Vec<AgentUri>, Option<Instant>) {

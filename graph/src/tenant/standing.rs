@@ -102,6 +102,10 @@ impl Tenant {
     pub(super) fn doubt(&mut self, now: Instant, all: bool) {
         let (doubted, next) = self.roster.doubt(now, all);
         self.doubt_at = next;
+        // They are not left waiting for a slow turn: they are asked for as soon as an account can.
+        for user in self.roster.doubted(Pace::Slow) {
+            self.fresh.add(now, user);
+        }
         self.effects.extend(doubted.into_iter().map(|uri| TenantEffect::Doubted { uri }));
     }
 

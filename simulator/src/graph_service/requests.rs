@@ -112,7 +112,9 @@ impl GraphService {
             let retry_after = match self.settings.retry_after {
                 RetryAfterForm::Seconds => Some((wait + Duration::from_millis(999)).as_secs().to_string()),
                 RetryAfterForm::Fraction => Some(format!("{:.3}", wait.as_secs_f64() + 0.001)),
-                RetryAfterForm::Date => Some(httpdate::fmt_http_date(self.told_wall(now) + wait + Duration::from_secs(1))),
+                RetryAfterForm::Date => {
+                    Some(httpdate::fmt_http_date(self.told_wall(now) + wait + Duration::from_secs(1)))
+                }
                 RetryAfterForm::Absent => None,
             };
             return Err(Refusal { retry_after, ..Refusal::usual(429) });
