@@ -341,3 +341,31 @@ fn no_secret_is_in_what_every_library_says_in_json_nor_in_what_a_crash_leaves() 
     places.push(("events".to_owned(), told.lock().unwrap().join("\n")));
     nothing_is_shown(places, &secrets);
 }
+
+#[test]
+fn no_program_is_started_which_would_inherit_secrets() {
+    let mut folders: Vec<PathBuf> =
+        ["src", "actors/src", "config/src", "graph/src", "presence/src", "sip/src"].map(|one| root().join(one)).into();
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+            // Unit tests may start what they like.
+            let code = text.split("#[cfg(test)]").next().unwrap().split("#[cfg(all(test").next().unwrap();
+            files += 1;
+            for word in ["process::Command", "Command::new(", "execv"] {
+                assert!(!code.contains(word), "{} has {word}", path.display());
+            }
+        }
+    }
+    assert!(files > 200, "{files}");
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}

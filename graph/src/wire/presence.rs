@@ -13,8 +13,11 @@ use crate::{Body, Host, Method, ObjectId, Reading, Request, read_status};
 /// The most users that Microsoft takes in one request.
 pub const MAX_PRESENCE_IDS: usize = 650;
 
-/// The most items that are kept of one answer; the others count as unreadable. Nobody asks for more than 650.
+/// More items in one answer are no answer. Nobody asks for more than 650.
 const MOST_ITEMS: usize = 4 * MAX_PRESENCE_IDS;
+
+/// More lists and objects are in no answer, not even with the style sheets of 650 out-of-office messages.
+const MOST_PARTS: usize = 200_000;
 
 /// The longest `sequenceNumber` that is kept, in bytes.
 const LONGEST_SEQUENCE: usize = 64;
@@ -69,6 +72,10 @@ pub fn presence_request(ids: &[ObjectId]) -> Request {
 /// # Errors
 /// When the whole is not JSON or has no list `value`.
 pub fn parse_presences(body: &[u8]) -> Result<PresenceList, String> {
+    let parts = || body.iter().filter(|byte| matches!(byte, b'{' | b'['));
+    if body.len() > MOST_PARTS && parts().nth(MOST_PARTS).is_some() {
+        return Err("the presences are nested as none are".to_owned());
+    }
     let answer: AnswerBody = serde_json::from_slice(body)
         .map_err(|error| format!("the presences are not JSON (line {}, column {})", error.line(), error.column()))?;
     let mut list = answer.0.ok_or("the presences are not in a list `value`")?;
@@ -175,8 +182,12 @@ impl<'de> Deserialize<'de> for Items {
                 let mut read = PresenceList::default();
                 while let Some(item) = list.next_element::<Item>()? {
                     match item.0 {
-                        Some(item) if read.items.len() < MOST_ITEMS => read.items.push(item),
-                        _ => read.unreadable += 1,
+                        Some(item) => read.items.push(item),
+                        None => read.unreadable += 1,
+                    }
+                    // Reading on would keep everybody waiting.
+                    if read.items.len() + read.unreadable > MOST_ITEMS {
+                        return Err(Error::custom("more presences than could be asked for"));
                     }
                 }
                 Ok(Items(Some(read)))
