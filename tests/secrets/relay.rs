@@ -89,7 +89,7 @@ fn echo(turn: usize, head: &str, body: &str, authorization: Option<&str>) -> Str
         forms.join(" ")
     );
     let error = if head.contains("/oauth2/") {
-        json!({"error": if turn % 2 == 0 { "invalid_client" } else { secret.as_str() }, "error_description": words, "error_codes": [secret]})
+        json!({"error": if turn.is_multiple_of(2) { "invalid_client" } else { secret.as_str() }, "error_description": words, "error_codes": [secret]})
     } else {
         json!({"error": {"code": secret, "message": words, "innerError": {"request-id": secret, "date": secret}}})
     };

@@ -70,7 +70,11 @@ async fn carry_out(
                 }
             },
         };
-        let Some(order) = next else { break };
+        let Some(order) = next else {
+            // The endpoint has crashed: the next one reads what is kept.
+            keep_all(&store, &mut unkept).await;
+            break;
+        };
         match order {
             Order::Load(account) => {
                 let (store, name) = (Arc::clone(&store), Arc::clone(&account));

@@ -136,6 +136,26 @@ fn a_refresh_token_that_rolls_is_kept_each_time_before_anything_else_and_read_ag
 }
 
 #[test]
+fn a_refresh_token_that_a_full_disk_did_not_take_is_kept_as_soon_as_there_is_room() {
+    in_virtual_time(|| async {
+        let service = GraphServiceSettings::with_users(3, "example.test").and_user("person", "first-token");
+        let person = tenant(GraphServiceSettings::TENANT, vec![account("person", AccountKind::Delegated)]);
+        let world = World::with(service, presence_graph::GraphSettings { tenants: vec![person], ..settings() }, |_| {});
+        world.secrets.set("person", Some(refresh_token("first-token")));
+        world.secrets.set_full(true);
+        let ucc = world.ucc(1..=3);
+        pass(seconds(600)).await;
+        Ledger::of(ucc.heard()).assert_all(Freshness::Fresh);
+        assert_eq!(world.secrets.stored().len(), 0);
+        let told = errors::take();
+        assert_eq!(told.len(), 1, "once, not every minute: {told:?}");
+        world.secrets.set_full(false);
+        pass(seconds(61)).await;
+        assert_eq!(world.secrets.stored().len(), 1, "long before it is renewed");
+    });
+}
+
+#[test]
 fn one_of_two_accounts_that_fails_is_stood_in_for_by_the_other() {
     in_virtual_time(|| async {
         let mut service = GraphServiceSettings::with_users(1_500, "example.test");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(crate) struct Secrets {
     known: Mutex<BTreeMap<String, Secret>>,
     /// The refresh tokens that were kept, in their order.
     stored: Mutex<Vec<(String, String)>>,
+    /// Nothing can be kept.
+    full: AtomicBool,
 }
 
 impl Secrets {
@@ -34,6 +37,10 @@ impl Secrets {
             Some(secret) => known.insert(account.to_owned(), secret),
             None => known.remove(account),
         };
+    }
+
+    pub(crate) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
     }
 
     pub(crate) fn stored(&self) -> Vec<(String, String)> {
@@ -48,6 +55,9 @@ impl SecretStore for Secrets {
     }
 
     fn store(&self, account: &str, token: &SecretString) -> Result<(), String> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err("no space left on device".to_owned());
+        }
         let token = token.expose_secret().to_owned();
         let client_id = GraphServiceSettings::CLIENT.to_owned();
         self.stored.lock().unwrap().push((account.to_owned(), token.clone()));
