@@ -55,7 +55,7 @@ impl Ledger {
                 assert_ne!(previous, Some(&change.new), "{}: a repeat is no change", change.uri);
                 if let Some(previous) = previous
                     && previous.status == change.new.status
-                    && change.new.freshness != Freshness::Unknown
+                    && ![previous.freshness, change.new.freshness].contains(&Freshness::Unknown)
                 {
                     assert_eq!(previous.since, change.new.since, "{}: since moved without a change", change.uri);
                 }
