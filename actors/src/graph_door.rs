@@ -1,10 +1,12 @@
 //! Where Microsoft's notifications come in: the threads of the HTTP API hand them over here, and never wait.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use presence_graph::wire::Notice;
+use secrecy::{ExposeSecret, SecretString};
+use subtle::{Choice, ConstantTimeEq};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// So many notifications wait at most, in all.
@@ -44,6 +46,8 @@ pub struct DoorCounters {
     pub handshakes: u64,
     /// Handshakes that nobody expected.
     pub unexpected: u64,
+    /// Notifications that did not prove themselves, and went no further.
+    pub forged: u64,
 }
 
 #[derive(Default)]
@@ -55,6 +59,9 @@ struct Shared {
     unreadable: AtomicU64,
     handshakes: AtomicU64,
     unexpected: AtomicU64,
+    forged: AtomicU64,
+    /// What ours prove themselves with; none: that is not known yet, and all are handed over.
+    states: RwLock<Option<Vec<SecretString>>>,
 }
 
 impl fmt::Debug for Shared {
@@ -82,11 +89,12 @@ impl GraphDoor {
         expects
     }
 
-    /// Hands notifications over: all of them or none.
+    /// Hands those notifications over that prove themselves: all of them or none. What is forged takes nobody's place.
     ///
     /// # Errors
     /// When more than 8,192 would wait, or nobody will ever take them.
-    pub fn deliver(&self, notices: Vec<Notice>) -> Result<(), DoorFull> {
+    pub fn deliver(&self, mut notices: Vec<Notice>) -> Result<(), DoorFull> {
+        self.sort_out(&mut notices);
         let number = notices.len();
         if number == 0 {
             return Ok(());
@@ -100,6 +108,19 @@ impl GraphDoor {
         }
         count(&self.shared.delivered);
         Ok(())
+    }
+
+    fn sort_out(&self, notices: &mut Vec<Notice>) {
+        let states = self.shared.states.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(states) = states.as_ref() else { return };
+        let came = notices.len();
+        notices.retain(|notice| {
+            let shown = notice.client_state.as_deref().unwrap_or_default().as_bytes();
+            // All of them, whichever it is: how long it takes tells nothing.
+            let is_one = |found: Choice, state: &SecretString| found | state.expose_secret().as_bytes().ct_eq(shown);
+            states.iter().fold(Choice::from(0), is_one).into()
+        });
+        self.shared.forged.fetch_add((came - notices.len()) as u64, Ordering::Relaxed);
     }
 
     /// Counts notifications that could not be read.
@@ -117,6 +138,7 @@ impl GraphDoor {
             unreadable: read(&self.shared.unreadable),
             handshakes: read(&self.shared.handshakes),
             unexpected: read(&self.shared.unexpected),
+            forged: read(&self.shared.forged),
         }
     }
 }
@@ -125,6 +147,17 @@ impl GraphDoorway {
     /// Says whether handshakes are to be answered from now on. Say yes before the request for a subscription goes out.
     pub fn set_expecting(&self, expecting: bool) {
         self.shared.expecting.store(expecting, Ordering::Release);
+    }
+
+    /// Says what notifications of ours prove themselves with from now on. Say it before the request for a subscription goes out.
+    pub fn set_states(&self, states: Vec<SecretString>) {
+        *self.shared.states.write().unwrap_or_else(PoisonError::into_inner) = Some(states);
+    }
+
+    /// How many notifications did not prove themselves.
+    #[must_use]
+    pub fn forged(&self) -> u64 {
+        self.shared.forged.load(Ordering::Relaxed)
     }
 
     /// What was delivered next; waits for it. Safe to be cancelled.

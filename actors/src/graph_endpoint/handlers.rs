@@ -1,6 +1,6 @@
 //! What the endpoint does with each message: it feeds the machine, and then drives its effects.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use actix::{Context, Handler, Message, MessageResult};
 use presence_core::{AgentUri, Attempt};
@@ -88,7 +88,12 @@ impl Handler<ObserveGraph> for GraphEndpoint {
     type Result = MessageResult<ObserveGraph>;
 
     fn handle(&mut self, _: ObserveGraph, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.machine.view(clock::now()))
+        let mut view = self.machine.view(clock::now());
+        // What was turned away at the door came as well.
+        let forged = self.doorway.lock().unwrap_or_else(PoisonError::into_inner).forged();
+        view.counters.notices += forged;
+        view.counters.notices_dropped += forged;
+        MessageResult(view)
     }
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct GraphEndpoint {
     /// Everything ends, at the latest then.
     ending: Option<(Instant, Vec<Done>)>,
     told_to_stop: bool,
+    /// Whose clientStates the door knows.
+    generations: Option<u64>,
 }
 
 impl GraphEndpoint {
@@ -96,6 +98,7 @@ impl GraphEndpoint {
             timer: None,
             ending: None,
             told_to_stop: false,
+            generations: None,
         })
     }
 
@@ -158,9 +161,14 @@ impl GraphEndpoint {
         }
     }
 
-    fn expect_handshakes(&self, now: Instant) {
+    fn expect_handshakes(&mut self, now: Instant) {
         let doorway = self.doorway.lock().unwrap_or_else(PoisonError::into_inner);
         doorway.set_expecting(self.machine.expects_handshake(now));
+        let generations = Some(self.machine.generations());
+        if self.generations != generations {
+            self.generations = generations;
+            doorway.set_states(self.machine.client_states().collect());
+        }
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use presence_core::{AgentUri, SubscriptionInput};
+use secrecy::SecretString;
 
 use crate::dice::Dice;
 use crate::tenant::{Tenant, TenantEffect};
@@ -228,6 +229,17 @@ impl Graph {
     #[must_use]
     pub fn expects_handshake(&self, now: Instant) -> bool {
         self.tenants.iter().any(|tenant| tenant.expects_handshake(now))
+    }
+
+    /// What notifications prove themselves with, should one of ours come: what has another clientState need not be handed over.
+    pub fn client_states(&self) -> impl Iterator<Item = SecretString> {
+        self.tenants.iter().flat_map(Tenant::client_states)
+    }
+
+    /// Grows whenever [`Graph::client_states`] become others.
+    #[must_use]
+    pub fn generations(&self) -> u64 {
+        self.tenants.iter().map(Tenant::generations).sum()
     }
 
     /// True after [`GraphInput::Stop`], when nothing of ours is left at Microsoft or it has been tried for two seconds.

@@ -21,6 +21,8 @@ use self::client_state::ClientStates;
 use self::pace::Pace;
 use self::requests::Asked;
 use self::state::{Ear, Listing, Standing, State};
+use secrecy::SecretString;
+
 use crate::dice::Dice;
 use crate::{NotificationSettings, ObjectId, PushState, PushView};
 
@@ -221,6 +223,16 @@ impl Push {
     /// True after [`Push::stop`], when nothing is left or it has been tried long enough.
     pub(crate) const fn is_stopped(&self) -> bool {
         matches!(self.state, State::Stopped)
+    }
+
+    /// How many subscriptions were made or tried.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What a notification of the newest subscription proves itself with: no other is believed.
+    pub(crate) fn client_state(&self) -> Option<SecretString> {
+        (self.generation > 0).then(|| self.client_states.of(self.generation).into())
     }
 
     /// True while Microsoft may want its `validationToken` back.

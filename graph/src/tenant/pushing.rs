@@ -1,5 +1,6 @@
 //! Whose changes are notified, and through which account.
 
+use secrecy::SecretString;
 use std::time::{Duration, Instant};
 
 use crate::push::{Push, PushEffect};
@@ -92,6 +93,16 @@ impl Tenant {
     /// A notification came. True when it was for an account of this tenant.
     pub(crate) fn noticed(&mut self, now: Instant, notice: &Notice) -> bool {
         self.accounts.iter_mut().filter_map(|account| account.push.as_mut()).any(|push| push.noticed(now, notice))
+    }
+
+    /// What notifications of this tenant's accounts prove themselves with.
+    pub(crate) fn client_states(&self) -> impl Iterator<Item = SecretString> {
+        self.pushes().filter_map(|(_, push)| push.client_state())
+    }
+
+    /// How many subscriptions its accounts have made or tried.
+    pub(crate) fn generations(&self) -> u64 {
+        self.pushes().map(|(_, push)| push.generation()).sum()
     }
 
     /// True while Microsoft may want its `validationToken` back.
