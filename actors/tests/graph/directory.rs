@@ -145,3 +145,17 @@ fn many_new_agents_are_put_on_at_their_own_pace_and_the_pools_throttle_is_not_to
         assert_eq!(world.provider.meters().read().token_wait.count(), 0);
     });
 }
+
+#[test]
+fn a_409_to_a_question_about_users_is_asked_again_after_a_back_off() {
+    in_virtual_time(|| async {
+        let world = World::of(3);
+        world.microsoft.command("refuse 409 for 60s on users");
+        let ucc = world.ucc(1..=3);
+        pass(seconds(59)).await;
+        let asked = world.microsoft.count("users") + world.microsoft.count("user");
+        assert!(asked <= 12, "{asked} questions in a minute");
+        pass(seconds(120)).await;
+        Ledger::of(ucc.heard()).assert_all(Freshness::Fresh);
+    });
+}

@@ -56,6 +56,10 @@ impl Tenant {
         if let (Purpose::Presence(_), Ruling::NotFound(failure) | Ruling::Conflict(failure)) = (&purpose, &ruling) {
             ruling = Ruling::Unavailable { failure: failure.clone() };
         }
+        // No question about users conflicts with anything: it would be asked again at once, for ever.
+        if let (Purpose::Lookup(_), Ruling::Conflict(failure)) = (&purpose, &ruling) {
+            ruling = Ruling::Unavailable { failure: failure.clone() };
+        }
         let is_polling = matches!(purpose, Purpose::Presence(_));
         self.count(&ruling, &purpose);
         let can_repeat = match (&ruling, &token) {
