@@ -106,11 +106,10 @@ fn the_text_is_microsofts_code_message_and_number_in_either_spelling() {
     {
         assert_eq!(text(odd), "403 refused without a reason");
     }
-    let header = Answer { request_id: Some("from-the-header".to_owned()), ..answer(503, &json!({})) };
-    assert_eq!(
-        judged(Ok(header)).1.unwrap().to_string(),
-        "503 Microsoft Graph is in trouble (request-id from-the-header)"
-    );
+    let header = Answer { request_id: Some("5e83-4854".to_owned()), ..answer(503, &json!({})) };
+    assert_eq!(judged(Ok(header)).1.unwrap().to_string(), "503 Microsoft Graph is in trouble (request-id 5e83-4854)");
+    let forged = Answer { request_id: Some("not a number".to_owned()), ..answer(503, &json!({})) };
+    assert_eq!(judged(Ok(forged)).1.unwrap().to_string(), "503 Microsoft Graph is in trouble");
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn what_is_no_list_of_presences_is_an_error() {
 
 #[test]
 fn deep_nesting_neither_overflows_nor_hurts_the_others() {
-    let deep = |open: &str, close: &str| format!("{}7{}", open.repeat(100_000), close.repeat(100_000));
+    let deep = |open: &str, close: &str| format!("{}7{}", open.repeat(40_000), close.repeat(40_000));
     let (items, unreadable) = read(&format!(
         r#"{},{},{{"id":"{ONE}","statusMessage":{},"availability":"Busy"}},{}"#,
         deep("[", "]"),
@@ -160,11 +160,14 @@ fn deep_nesting_neither_overflows_nor_hurts_the_others() {
 }
 
 #[test]
-fn an_answer_about_far_too_many_keeps_only_so_many() {
-    let items: Vec<String> =
-        (0..10_000_u128).map(|number| item(&ObjectId::new(number.to_be_bytes()).to_string(), "\"Busy\"", "")).collect();
-    let (items, unreadable) = read(&items.join(","));
-    assert_eq!((items.len(), unreadable), (2_600, 7_400));
+fn an_answer_about_far_more_than_could_be_asked_for_is_refused_and_says_so() {
+    let items = |count: u128| -> String {
+        let item = |number: u128| item(&ObjectId::new(number.to_be_bytes()).to_string(), "\"Busy\"", "");
+        (0..count).map(item).collect::<Vec<_>>().join(",")
+    };
+    assert_eq!(read(&items(2_600)).0.len(), 2_600);
+    let refused = parse_presences(format!(r#"{{"value":[{}]}}"#, items(2_601)).as_bytes()).unwrap_err();
+    assert!(refused.starts_with("more presences than could be asked for (line 1"), "{refused}");
 }
 
 proptest! {

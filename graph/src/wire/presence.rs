@@ -70,14 +70,18 @@ pub fn presence_request(ids: &[ObjectId]) -> Request {
 /// Of two items about one user the one with the higher `sequenceNumber` counts, without numbers the later one.
 ///
 /// # Errors
-/// When the whole is not JSON or has no list `value`.
+/// When the whole is not JSON, has no list `value`, or holds more items or more lists and objects than any answer does.
 pub fn parse_presences(body: &[u8]) -> Result<PresenceList, String> {
     let parts = || body.iter().filter(|byte| matches!(byte, b'{' | b'['));
     if body.len() > MOST_PARTS && parts().nth(MOST_PARTS).is_some() {
         return Err("the presences are nested as none are".to_owned());
     }
-    let answer: AnswerBody = serde_json::from_slice(body)
-        .map_err(|error| format!("the presences are not JSON (line {}, column {})", error.line(), error.column()))?;
+    let answer: AnswerBody = serde_json::from_slice(body).map_err(|error| {
+        // Any value is read over; only too many items are refused.
+        let what =
+            if error.is_data() { "more presences than could be asked for" } else { "the presences are not JSON" };
+        format!("{what} (line {}, column {})", error.line(), error.column())
+    })?;
     let mut list = answer.0.ok_or("the presences are not in a list `value`")?;
     // Stable: of one user's items the first come first.
     list.items.sort_by_key(|item| item.id);
