@@ -69,11 +69,8 @@ impl Provider {
             sources.push(Source::handle(&source));
             source
         });
-        let retry = SubscriptionPolicy {
-            retry: setup.retry,
-            max_failures: setup.max_failures,
-            endpoints: EndpointSet::EMPTY,
-        };
+        let retry =
+            SubscriptionPolicy { retry: setup.retry, max_failures: setup.max_failures, endpoints: EndpointSet::EMPTY };
         let mut missing = BTreeMap::new();
         let graph = match (&setup.rules.graph, setup.graph) {
             (None, _) => None,

@@ -129,7 +129,8 @@ fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, Box<N
         })
         .collect();
     // Before the first look at the provider none of them is seen.
-    let is_seen = !sources.is_empty() || (rules.attendant.is_none() && !rules.pstn && !rules.ucma && rules.graph.is_none());
+    let is_seen =
+        !sources.is_empty() || (rules.attendant.is_none() && !rules.pstn && !rules.ucma && rules.graph.is_none());
     let ready = reasons.is_empty() && is_seen;
     let readiness = Readiness { ready, sources };
     if ready {

@@ -67,7 +67,7 @@ pub enum GraphEffect {
         /// What.
         input: SubscriptionInput,
     },
-    /// No tenant knows this agent: another source is to serve it. Only with [`GraphSettings::declines`]; it is unregistered.
+    /// No tenant knows this agent: another source is to serve it. Only with [`crate::GraphSettings::declines`]; it is unregistered.
     Decline {
         /// The agent.
         uri: AgentUri,

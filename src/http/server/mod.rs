@@ -25,8 +25,8 @@ use presence_actors::transport::TlsError;
 
 use self::front::{Front, front};
 use super::{
-    Api, HttpMeters, agents, attendant, body, calls, dashboard, events, health, metrics, notifications, openapi, status,
-    tls, uccs,
+    Api, HttpMeters, agents, attendant, body, calls, dashboard, events, health, metrics, notifications, openapi,
+    status, tls, uccs,
 };
 
 /// Threads that read requests and write answers; the actors have their own.
