@@ -28,6 +28,7 @@
 //! ```
 
 mod agent_state;
+mod control_port;
 mod counters;
 mod dice;
 mod digest;

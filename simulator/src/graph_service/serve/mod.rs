@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     GraphService, GraphServiceSettings, ServiceAnswer, ServiceEffect, ServiceHost, ServiceReply, ServiceRequest,
 };
+use crate::control_port;
 use crate::serve::clock;
 
 pub use handle::GraphServerHandle;
@@ -192,26 +193,12 @@ async fn keep_time(hub: Arc<Hub>) {
 }
 
 async fn accept(hub: Arc<Hub>, listener: TcpListener) {
-    let seats = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            () = hub.stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::task::yield_now().await;
-            continue;
-        };
-        let Ok(seat) = Arc::clone(&seats).try_acquire_owned() else { continue };
-        let task = Arc::clone(&hub);
-        hub.tasks.spawn(async move {
-            tokio::select! {
-                () = task.stop.cancelled() => {}
-                () = converse(&task, stream) => {}
-            }
-            drop(seat);
-        });
-    }
+    let (stop, tasks) = (hub.stop.clone(), hub.tasks.clone());
+    let serve = move |stream| {
+        let hub = Arc::clone(&hub);
+        async move { converse(&hub, stream).await }
+    };
+    control_port::accept(listener, MOST_CONNECTIONS, stop, tasks, serve).await;
 }
 
 /// Serves one connection until it ends; a broken one needs no word.
