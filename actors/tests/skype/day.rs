@@ -1,7 +1,6 @@
 //! A day of chance at front ends that fail in every way they know: in the end everybody knows what is true.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use presence_actors::{Provider, ProviderView};
@@ -10,6 +9,7 @@ use presence_simulator::{Activity, AgentState, Dice, FrontEndSettings};
 
 use crate::faults::{Announced, fault};
 use crate::forest::{APPLICATION, USER, VirtualForest, one_pool, sample, skype_provider};
+use crate::support::days::{days, seeds, setting};
 use crate::support::{Ledger, Recorder, Ucc, agent, errors, in_virtual_time, pass, seconds, settle};
 
 /// Agents that exist; one more is wanted.
@@ -352,31 +352,14 @@ impl Day {
     }
 }
 
-/// The days of these seeds, each in a thread of its own and a few at a time; the seeds of those that failed.
-fn days(seeds: &[u64], hours: u64) -> Vec<u64> {
-    let at_a_time = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let mut failed = Vec::new();
-    for some in seeds.chunks(at_a_time) {
-        let day = |seed| std::thread::spawn(move || in_virtual_time(move || Day::begin(seed).live(hours)));
-        let told: Vec<_> = some.iter().map(|seed| (*seed, day(*seed))).collect();
-        failed.extend(told.into_iter().filter_map(|(seed, day)| day.join().is_err().then_some(seed)));
-    }
-    failed
-}
-
-fn setting(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text}")))
-}
-
 /// Other days by hand: `PRESENCE_SEED=77` has that one told, with `PRESENCE_DAYS=20` those up to 96 as well;
 /// `PRESENCE_HOURS=24` makes them longer, and `PRESENCE_STORY=1` tells all of a day that fails.
 #[test]
 fn after_a_day_of_chance_everyone_believes_what_is_true() {
-    let seeds = setting("PRESENCE_SEED")
-        .map_or(SEEDS.into(), |first| (first..first + setting("PRESENCE_DAYS").unwrap_or(1)).collect::<Vec<_>>());
+    let seeds = seeds(&SEEDS);
     let begin = Instant::now();
-    let failed = days(&seeds, setting("PRESENCE_HOURS").unwrap_or(HOURS));
+    let hours = setting("PRESENCE_HOURS").unwrap_or(HOURS);
+    let failed = days(&seeds, move |seed| in_virtual_time(move || Day::begin(seed).live(hours)));
     println!("{} days took {:?}", seeds.len(), begin.elapsed());
     assert_eq!(failed, Vec::<u64>::new(), "the seeds of days that failed");
 }

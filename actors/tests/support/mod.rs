@@ -1,5 +1,6 @@
 //! A pool in memory and UCCs that write down what they hear, all in virtual time.
 
+pub(crate) mod days;
 pub(crate) mod errors;
 pub(crate) mod ledger;
 pub(crate) mod pool;
