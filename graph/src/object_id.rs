@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Where the hyphens stand in its text.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
 /// The object id of a user: a GUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId([u8; 16]);
@@ -30,20 +33,28 @@ impl FromStr for ObjectId {
     type Err = ObjectIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let groups: Vec<&str> = text.split('-').collect();
-        if groups.iter().map(|group| group.len()).ne([8, 4, 4, 4, 12]) {
+        // Hundreds of them are in one answer: nothing is allocated.
+        let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| ObjectIdError)?;
+        if HYPHENS.iter().any(|&hyphen| text[hyphen] != b'-') {
             return Err(ObjectIdError);
         }
-        let digits: String = groups.concat();
-        let mut bytes = [0; 16];
-        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| ObjectIdError)?;
-            if !pair.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(ObjectIdError);
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| ObjectIdError)?;
+        let mut bytes = [0_u8; 16];
+        let mut digits =
+            text.iter().enumerate().filter(|(index, _)| !HYPHENS.contains(index)).map(|(_, digit)| value(*digit));
+        let mut digit = || digits.next().flatten().ok_or(ObjectIdError);
+        for byte in &mut bytes {
+            *byte = (digit()? << 4) | digit()?;
         }
         Ok(Self(bytes))
+    }
+}
+
+const fn value(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
     }
 }
 

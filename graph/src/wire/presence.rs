@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::guid::{push_guid, read_guid};
+use super::guid::push_guid;
 use crate::{Body, Host, Method, ObjectId, Reading, Request, read_status};
 
 /// The most users that Microsoft takes in one request.
@@ -217,7 +217,7 @@ impl<'de> Deserialize<'de> for Item {
                     (Text::default(), Text::default(), Text::default());
                 while let Some(key) = map.next_key::<Key>()? {
                     match key {
-                        Key::Id => id = map.next_value::<Text<'de>>()?.as_str().and_then(read_guid),
+                        Key::Id => id = map.next_value::<Text<'de>>()?.as_str().and_then(|text| text.parse().ok()),
                         Key::Availability => availability = map.next_value()?,
                         Key::Activity => activity = map.next_value()?,
                         Key::Sequence => sequence = map.next_value()?,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::escape::{escaped, quoted};
-use super::guid::read_guid;
 use crate::{Body, Host, Method, ObjectId, Request};
 
 /// The most names that one question holds: Microsoft takes no more values behind `in`.
@@ -154,7 +153,7 @@ fn user(item: &Value) -> Option<User> {
         items.into_iter().flatten().take(1_000).filter_map(lower).collect()
     };
     Some(User {
-        id: read_guid(item.get("id")?.as_str()?)?,
+        id: item.get("id")?.as_str()?.parse().ok()?,
         principal_name: text("userPrincipalName"),
         mail: text("mail"),
         proxy_addresses: list("proxyAddresses"),
