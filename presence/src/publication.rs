@@ -22,19 +22,21 @@ pub struct Publication {
     uri: AgentUri,
     current: Arc<Presence>,
     sequence: u64,
+    /// While it is stale: until when its source stood behind it.
+    confirmed_until: Option<Instant>,
 }
 
 impl Publication {
     /// Nothing is known about this agent yet.
     #[must_use]
     pub fn new(now: Instant, uri: AgentUri, source: SourceKind) -> Self {
-        Self { uri, current: Arc::new(Presence::unknown(now, source)), sequence: 0 }
+        Self { uri, current: Arc::new(Presence::unknown(now, source)), sequence: 0, confirmed_until: None }
     }
 
-    /// Goes on where another publication of the same agent ended.
+    /// Goes on where another publication of the same agent ended; `confirmed` is what [`Publication::confirmed`] said there.
     #[must_use]
-    pub const fn resume(uri: AgentUri, current: Arc<Presence>, sequence: u64) -> Self {
-        Self { uri, current, sequence }
+    pub const fn resume(uri: AgentUri, current: Arc<Presence>, sequence: u64, confirmed: Option<Instant>) -> Self {
+        Self { uri, current, sequence, confirmed_until: confirmed }
     }
 
     /// The source says this about the agent now. `None` when it is what was published already, and fresh.
@@ -60,6 +62,7 @@ impl Publication {
             (Freshness::Unknown, Freshness::Stale | Freshness::Fresh) => None,
             (Freshness::Stale, Freshness::Stale) | (Freshness::Fresh, Freshness::Fresh) => None,
             (Freshness::Stale, Freshness::Fresh) | (Freshness::Fresh, Freshness::Stale) => {
+                self.confirmed_until = Some(now);
                 self.publish(Presence { freshness, ..(*self.current).clone() })
             }
         }
@@ -86,6 +89,16 @@ impl Publication {
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// When the source last stood behind the value: now while it is fresh; `None` while nothing is known.
+    #[must_use]
+    pub fn confirmed(&self, now: Instant) -> Option<Instant> {
+        match self.current.freshness {
+            Freshness::Fresh => Some(now),
+            Freshness::Stale => self.confirmed_until,
+            Freshness::Unknown => None,
+        }
     }
 
     /// The agent.
@@ -141,7 +154,9 @@ mod tests {
         assert_eq!(publication.set_freshness(start, Freshness::Stale), None, "nothing is there that could be stale");
         publication.observe(start, Status::of(Availability::AWAY));
         let later = start + Duration::from_secs(9);
+        assert_eq!(publication.confirmed(later), Some(later));
         let stale = publication.set_freshness(later, Freshness::Stale).expect("a change");
+        assert_eq!(publication.confirmed(later + Duration::from_secs(60)), Some(later));
         assert!(!stale.changes_status());
         assert_eq!((stale.new.since, stale.new.freshness), (start, Freshness::Stale));
         assert_eq!(publication.set_freshness(later, Freshness::Stale), None);
@@ -166,8 +181,12 @@ mod tests {
     fn a_resumed_publication_goes_on_counting() {
         let (start, mut publication) = publication();
         publication.observe(start, Status::of(Availability::AWAY));
-        let mut resumed =
-            Publication::resume(publication.uri().clone(), Arc::clone(publication.current()), publication.sequence());
+        let mut resumed = Publication::resume(
+            publication.uri().clone(),
+            Arc::clone(publication.current()),
+            publication.sequence(),
+            None,
+        );
         let change = resumed.observe(start, Status::of(Availability::BUSY)).expect("a change");
         assert_eq!(change.sequence, 2);
         assert_eq!(change.previous.as_ref(), Some(publication.current()));

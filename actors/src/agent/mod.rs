@@ -79,7 +79,7 @@ impl Agent {
                     is_sending |= perform(effect, &self.uri, &mut self.watchers, &self.shared, ctx);
                 }
                 if remember {
-                    self.memory.keep(Memory::Subscribed(machine.memory()));
+                    self.memory.keep(Memory::Subscribed(machine.memory(clock::now())));
                 }
             }
             Life::Line(machine) => {

@@ -50,5 +50,8 @@ fn blank(now: Instant, incarnation: u32, source: SourceKind) -> SubscriptionMemo
         attempt: Attempt(number),
         ticket: Ticket(number),
         dialogs: [None; 2],
+        confirmed: None,
+        postponed: 0,
+        retry_at: None,
     }
 }

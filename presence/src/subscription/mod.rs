@@ -179,7 +179,7 @@ impl Subscription {
 
     /// What a machine that replaces this one should know.
     #[must_use]
-    pub fn memory(&self) -> SubscriptionMemory {
+    pub fn memory(&self, now: Instant) -> SubscriptionMemory {
         let dialog = |endpoint: EndpointKind| match (self.state.via(), self.state.attempt()) {
             (Some(via), Some(attempt)) if via == endpoint => Some(attempt),
             _ => self.leftovers[endpoint.index()].attempt(),
@@ -193,13 +193,17 @@ impl Subscription {
             attempt: self.attempt,
             ticket: self.ticket,
             dialogs: EndpointKind::ALL.map(dialog),
+            confirmed: self.publication.confirmed(now),
+            postponed: self.postponed,
+            retry_at: self.state.next_retry(),
         }
     }
 
     fn remember(&mut self, now: Instant, memory: SubscriptionMemory) {
         let uri = self.publication.uri().clone();
-        self.publication = Publication::resume(uri, memory.presence, memory.sequence);
+        self.publication = Publication::resume(uri, memory.presence, memory.sequence, memory.confirmed);
         self.failures = memory.failures;
+        self.postponed = memory.postponed;
         self.home = memory.home;
         self.attempt = Attempt(memory.attempt.0.wrapping_add(NUMBERS_SKIPPED));
         self.ticket = Ticket(memory.ticket.0.wrapping_add(NUMBERS_SKIPPED));

@@ -239,4 +239,10 @@ pub struct SubscriptionMemory {
     pub ticket: Ticket,
     /// Dialogs that the endpoints may still hold: the application endpoint's, the user endpoint's.
     pub dialogs: [Option<Attempt>; 2],
+    /// When the source last stood behind `presence`; `None` while that is not known.
+    pub confirmed: Option<Instant>,
+    /// Consecutive back-offs that were not counted because the other endpoint was down.
+    pub postponed: u32,
+    /// When the next attempt was due, if it waited for one.
+    pub retry_at: Option<Instant>,
 }

@@ -21,11 +21,13 @@ pub enum TokenClass {
     New,
     /// Another attempt after a failure.
     Retry,
+    /// A one-shot query that compares what the server says with what we hold.
+    Sample,
 }
 
 impl TokenClass {
     /// All classes, the most urgent first.
-    pub const ALL: [Self; 4] = [Self::Refresh, Self::Release, Self::New, Self::Retry];
+    pub const ALL: [Self; 5] = [Self::Refresh, Self::Release, Self::New, Self::Retry, Self::Sample];
 }
 
 /// How long a token may be on its way to the wire before it is taken for sent or lost.

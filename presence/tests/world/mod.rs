@@ -236,7 +236,7 @@ impl World {
 
     fn is_active_on(&self, attempt: Attempt) -> bool {
         // The present dialog has the last number that was given.
-        self.machine.view().state == SubscriptionState::Active && self.machine.memory().attempt == attempt
+        self.machine.view().state == SubscriptionState::Active && self.machine.memory(self.now).attempt == attempt
     }
 
     fn want_refresh(&mut self, which: usize) {

@@ -165,7 +165,7 @@ fn an_end_that_nobody_asked_for_is_a_failed_dialog() {
 fn a_machine_made_anew_goes_on_where_the_old_one_died() {
     let mut old = Rig::active();
     old.notified(5, 1, 3_500);
-    let memory = old.machine.memory();
+    let memory = old.machine.memory(old.at(5));
     let uri = "sip:user1@domain.com".parse().expect("valid");
     let machine = Subscription::new(old.at(6), uri, policy(3, &[A, U]), Some(memory));
     let mut rig = Rig { start: old.start, machine };
@@ -182,7 +182,7 @@ fn an_abandoned_agent_stays_abandoned_in_its_next_life() {
     let mut old = Rig::active();
     old.failed(5, 1, FailureKind::Forbidden);
     let uri = "sip:user1@domain.com".parse().expect("valid");
-    let machine = Subscription::new(old.at(6), uri, policy(3, &[A]), Some(old.machine.memory()));
+    let machine = Subscription::new(old.at(6), uri, policy(3, &[A]), Some(old.machine.memory(old.at(6))));
     let mut rig = Rig { start: old.start, machine };
     rig.up(6, A);
     assert_eq!(rig.wanted(6), []);
