@@ -8,7 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::refusals::Refusal;
+
 /// Counts the connections that are open to our listener.
+///
+/// A quarter of the places is kept for the addresses of the pool: whoever else can reach our port, and has not shown a
+/// certificate yet, cannot keep the pool out.
 #[derive(Debug)]
 pub(super) struct Admission {
     per_peer: usize,
@@ -19,6 +24,8 @@ pub(super) struct Admission {
 /// Why a connection was turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TurnedAway {
+    /// Without TLS its address is all that is known of a peer, and this is none of the pool's.
+    Stranger,
     /// This address has as many connections as one may have.
     TooManyOfPeer(usize),
     /// There are as many connections as there may be.
@@ -28,8 +35,21 @@ pub(super) enum TurnedAway {
 impl std::fmt::Display for TurnedAway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Stranger => {
+                f.write_str("its address is not one of the pool's servers; with TLS its certificate would decide")
+            }
             Self::TooManyOfPeer(limit) => write!(f, "this address already has {limit} connections"),
             Self::TooMany(limit) => write!(f, "there are already {limit} connections"),
+        }
+    }
+}
+
+impl TurnedAway {
+    pub(super) const fn refusal(self) -> Refusal {
+        match self {
+            Self::Stranger => Refusal::Stranger,
+            Self::TooManyOfPeer(_) => Refusal::TooManyOfPeer,
+            Self::TooMany(_) => Refusal::TooMany,
         }
     }
 }
@@ -46,11 +66,12 @@ impl Admission {
         Arc::new(Self { per_peer, in_all, open: Mutex::new(BTreeMap::new()) })
     }
 
-    /// Admits one more connection of this peer, or says why not.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Place, TurnedAway> {
+    /// Admits one more connection of this peer, or says why not; `known` is an address of the pool.
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr, known: bool) -> Result<Place, TurnedAway> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.values().sum::<usize>() >= self.in_all {
-            return Err(TurnedAway::TooMany(self.in_all));
+        let places = if known { self.in_all } else { self.in_all - self.in_all / 4 };
+        if open.values().sum::<usize>() >= places {
+            return Err(TurnedAway::TooMany(places));
         }
         let of_peer = open.entry(peer).or_insert(0);
         if *of_peer >= self.per_peer {
@@ -120,21 +141,35 @@ mod tests {
     fn a_peer_is_admitted_up_to_its_limit_and_again_when_one_of_its_connections_ends() {
         let admission = Admission::new(2, 3);
         let (a, b) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let first = admission.admit(a).expect("the first");
-        let _second = admission.admit(a).expect("the second");
-        assert_eq!(admission.admit(a).map(drop), Err(TurnedAway::TooManyOfPeer(2)));
-        let _other = admission.admit(b).expect("another peer");
-        assert_eq!(admission.admit(b).map(drop), Err(TurnedAway::TooMany(3)));
+        let first = admission.admit(a, true).expect("the first");
+        let _second = admission.admit(a, true).expect("the second");
+        assert_eq!(admission.admit(a, true).map(drop), Err(TurnedAway::TooManyOfPeer(2)));
+        let _other = admission.admit(b, true).expect("another peer");
+        assert_eq!(admission.admit(b, true).map(drop), Err(TurnedAway::TooMany(3)));
         drop(first);
-        let _again = admission.admit(a).expect("room again");
+        let _again = admission.admit(a, true).expect("room again");
+    }
+
+    #[test]
+    fn strangers_who_fill_their_places_do_not_keep_the_pool_out() {
+        let admission = Admission::new(8, 256);
+        let stranger = |number: u32| IpAddr::from(number.to_be_bytes());
+        let places: Vec<_> = (0..1_000).filter_map(|number| admission.admit(stranger(number), false).ok()).collect();
+        assert_eq!(places.len(), 192);
+        assert_eq!(admission.admit(stranger(2_000), false).map(drop), Err(TurnedAway::TooMany(192)));
+        let of_the_pool: Vec<_> = (5_000..5_100).filter_map(|n| admission.admit(stranger(n), true).ok()).collect();
+        assert_eq!(
+            (of_the_pool.len(), admission.admit(stranger(1), true).map(drop)),
+            (64, Err(TurnedAway::TooMany(256)))
+        );
     }
 
     #[test]
     fn a_peer_that_was_turned_away_leaves_nothing_behind() {
         let admission = Admission::new(1, 10);
         let peer = IpAddr::from([10, 0, 0, 1]);
-        let place = admission.admit(peer).expect("the first");
-        assert!(admission.admit(peer).is_err());
+        let place = admission.admit(peer, true).expect("the first");
+        assert!(admission.admit(peer, true).is_err());
         drop(place);
         assert!(admission.open.lock().expect("not poisoned").is_empty());
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::prelude::Stream;
 use bytes::{BufMut, Bytes, BytesMut};
 use presence_core::Failure;
-use presence_sip::{FlowId, Frame};
+use presence_sip::{FlowId, Frame, Method};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::codec::FramedRead;
@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Budget;
 use super::codec::{BrokenStream, SipCodec};
 use super::patience::{OpenedBy, Patience};
-use super::traffic::Counted;
-use super::{ActorGone, ConnectionLimits, Shared, TransportEvent, network_failure, peer_failure};
+use super::refusals::Refusal;
+use super::traffic::{Counted, Traffic};
+use super::{ActorGone, Shared, TransportEvent, TransportSettings, network_failure, peer_failure};
 
 /// How long an orderly end may take to write what is queued.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -45,6 +46,7 @@ pub(super) struct FlowWriter {
     queue: mpsc::Sender<Outgoing>,
     peer: SocketAddr,
     ending: Ending,
+    traffic: Arc<Traffic>,
 }
 
 /// Ends a connection; the first reason stays. No reason means that we wanted it.
@@ -82,9 +84,13 @@ impl Ending {
 }
 
 impl FlowWriter {
-    pub(super) fn new(limits: &ConnectionLimits, peer: SocketAddr, ending: Ending) -> (Self, mpsc::Receiver<Outgoing>) {
-        let (queue, queued) = mpsc::channel(limits.write_queue.max(1));
-        (Self { queue, peer, ending }, queued)
+    pub(super) fn new(
+        settings: &TransportSettings,
+        peer: SocketAddr,
+        ending: Ending,
+    ) -> (Self, mpsc::Receiver<Outgoing>) {
+        let (queue, queued) = mpsc::channel(settings.connections.write_queue.max(1));
+        (Self { queue, peer, ending, traffic: Arc::clone(&settings.traffic) }, queued)
     }
 
     /// The same queue towards another peer of the same socket.
@@ -97,6 +103,7 @@ impl FlowWriter {
         self.queue.try_send((self.peer, bytes)).map_err(|refused| {
             if let mpsc::error::TrySendError::Full(_) = refused {
                 let limit = self.queue.max_capacity();
+                self.traffic.count_refused(Refusal::SlowReader);
                 self.ending.because(peer_failure(format!("the peer reads too slowly: {limit} messages wait for it")));
             }
             NotQueued
@@ -131,8 +138,7 @@ impl Connection {
     {
         let stream = Counted::new(stream, Arc::clone(&self.shared.settings.traffic));
         let ending = Ending::new(token);
-        let limits = &self.shared.settings.connections;
-        let (writer, queued) = FlowWriter::new(limits, self.peer, ending.clone());
+        let (writer, queued) = FlowWriter::new(&self.shared.settings, self.peer, ending.clone());
         self.shared.enter(self.flow, &writer);
         let (read_half, write_half) = tokio::io::split(stream);
         tokio::spawn(write(write_half, queued, ending.clone(), Arc::clone(&self.words)));
@@ -176,14 +182,15 @@ impl Connection {
     ) -> Result<(), ActorGone> {
         let limits = &self.shared.settings.connections;
         let mut framed = FramedRead::with_capacity(read_half, SipCodec::new(&self.shared.settings.limits), READ_BUFFER);
-        let mut budget = Budget::new(limits.messages_per_second, limits.burst);
+        let mut budget = self.budget();
         let mut patience = Patience::new(self.opened_by, limits, super::now());
         loop {
             let batch = tokio::select! {
                 biased;
                 () = ending.ended() => return Ok(()),
                 batch = next_batch(&mut framed, limits.batch.max(1), patience.message_begun()) => batch,
-                why = patience.exhausted() => {
+                (refusal, why) = patience.exhausted() => {
+                    self.shared.count_refused(refusal);
                     ending.because(peer_failure(why));
                     return Ok(());
                 }
@@ -194,6 +201,9 @@ impl Connection {
             }
             let now = super::now();
             patience.heard(now, count, framed.decoder().has_begun());
+            if self.opened_by == OpenedBy::Peer && batch.frames.iter().any(is_notification) {
+                patience.carries_dialogs();
+            }
             let frames = answer_in_passing(batch.frames, writer);
             if !frames.is_empty() {
                 self.shared.tell(TransportEvent::Received { flow: self.flow, frames }).await?;
@@ -203,9 +213,19 @@ impl Connection {
                 return Ok(());
             }
             if let Some(resume) = budget.spend(now, count) {
+                self.shared.count_refused(Refusal::OverBudget);
                 tracing::debug!(flow = self.flow.0, "the peer sends faster than its budget and is read more slowly");
                 tokio::select! { () = ending.ended() => return Ok(()), () = tokio::time::sleep_until(resume) => {} }
             }
+        }
+    }
+
+    /// How many messages may come. The pool that we have dialled may send as fast as we can read; who dials us has less.
+    fn budget(&self) -> Budget {
+        let limits = &self.shared.settings.connections;
+        match self.opened_by {
+            OpenedBy::Us => Budget::new(limits.messages_per_second, limits.burst),
+            OpenedBy::Peer => Budget::new(limits.inbound_messages_per_second, limits.inbound_burst),
         }
     }
 
@@ -213,12 +233,19 @@ impl Connection {
         match end {
             End::Closed => peer_failure("the peer closed the connection"),
             End::Broken(BrokenStream::Framing(lost)) => {
+                self.shared.count_refused(Refusal::Framing);
                 peer_failure(format!("the bytes of the peer cannot be divided into messages: {lost}"))
             }
             End::Broken(BrokenStream::Truncated) => peer_failure("the peer closed the connection within a message"),
             End::Broken(BrokenStream::Io(error)) => network_failure((self.words)(&error)),
         }
     }
+}
+
+/// A notification, of whatever dialog.
+fn is_notification(frame: &Frame) -> bool {
+    let Frame::Message(message) = frame else { return false };
+    matches!(message.method(), Some(Method::Notify | Method::Benotify))
 }
 
 /// What ended a stream.

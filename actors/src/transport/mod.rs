@@ -18,6 +18,7 @@ mod discovery;
 pub mod memory;
 mod own_certificate;
 mod patience;
+mod refusals;
 mod settings;
 mod stream;
 mod tls;
@@ -27,7 +28,7 @@ mod udp;
 mod verifier;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,6 +45,7 @@ use admission::{Admission, Rarely};
 use connection::FlowWriter;
 pub use discovery::{DiscoveryError, Resolver, ServiceRecord};
 pub use memory::{MemoryNetwork, MemoryPool};
+pub use refusals::Refusal;
 pub use settings::{ConnectionLimits, Server, TransportSettings};
 pub(crate) use stream::plain;
 pub use tls::{TlsError, TlsFiles, TlsIdentity};
@@ -295,6 +297,16 @@ impl Shared {
     /// attempt is given up, another one comes first the next time.
     fn trying(&self, server: SocketAddr) {
         lock(&self.unreachable).failed(now().into_std(), by_address(server));
+    }
+
+    /// True for an address of a server of the pool.
+    fn is_of_the_pool(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        lock(&self.servers).iter().any(|server| server.address.ip().to_canonical() == peer)
+    }
+
+    fn count_refused(&self, refusal: Refusal) {
+        self.settings.traffic.count_refused(refusal);
     }
 
     /// This server has sent a message.

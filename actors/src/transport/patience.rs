@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ConnectionLimits;
+use super::{ConnectionLimits, Refusal};
 
 /// Who opened a connection; it decides which silence is suspicious.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub(super) struct Patience {
     first_message: Duration,
     next_message: Duration,
     idle: Duration,
+    idle_with_dialogs: Duration,
     first_silence: Duration,
     heard_one: bool,
+    carries_dialogs: bool,
     heard_at: Instant,
     begun_at: Option<Instant>,
 }
@@ -33,8 +35,10 @@ impl Patience {
             first_message: limits.first_message,
             next_message: limits.next_message,
             idle: limits.idle,
+            idle_with_dialogs: limits.idle_with_dialogs,
             first_silence: limits.first_silence,
             heard_one: false,
+            carries_dialogs: false,
             heard_at: now,
             begun_at: None,
         }
@@ -48,6 +52,11 @@ impl Patience {
         !self.heard_one
     }
 
+    /// A notification came over the connection: dialogs are mostly silent.
+    pub(super) const fn carries_dialogs(&mut self) {
+        self.carries_dialogs = true;
+    }
+
     /// `complete` messages came just now, and another one has or has not begun.
     pub(super) fn heard(&mut self, now: Instant, complete: usize, begun: bool) {
         if complete > 0 {
@@ -59,20 +68,28 @@ impl Patience {
     }
 
     /// Comes back when the peer has taken too long, with the words for it.
-    pub(super) async fn exhausted(&self) -> String {
-        let (since, limit, what) = match (self.begun_at, self.heard_one, self.opened_by) {
-            (Some(begun), false, _) => {
-                (begun, self.first_message, "the first message of the peer was not complete after")
+    pub(super) async fn exhausted(&self) -> (Refusal, String) {
+        let (refusal, since, limit, what) = match (self.begun_at, self.heard_one, self.opened_by) {
+            (Some(begun), false, _) => (
+                Refusal::SlowMessage,
+                begun,
+                self.first_message,
+                "the first message of the peer was not complete after",
+            ),
+            (Some(begun), true, _) => {
+                (Refusal::SlowMessage, begun, self.next_message, "a message of the peer was not complete after")
             }
-            (Some(begun), true, _) => (begun, self.next_message, "a message of the peer was not complete after"),
             (None, false, OpenedBy::Peer) => {
-                (self.heard_at, self.first_silence, "the peer connected and said nothing for")
+                (Refusal::Silence, self.heard_at, self.first_silence, "the peer connected and said nothing for")
             }
-            (None, true, OpenedBy::Peer) => (self.heard_at, self.idle, "the peer said nothing for"),
+            (None, true, OpenedBy::Peer) => {
+                let limit = if self.carries_dialogs { self.idle_with_dialogs } else { self.idle };
+                (Refusal::Silence, self.heard_at, limit, "the peer said nothing for")
+            }
             // Our own connection is watched by the keep-alive of the endpoint.
             (None, _, OpenedBy::Us) => return std::future::pending().await,
         };
         tokio::time::sleep_until(since + limit).await;
-        format!("{what} {}", humantime::format_duration(limit))
+        (refusal, format!("{what} {}", humantime::format_duration(limit)))
     }
 }

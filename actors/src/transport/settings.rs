@@ -58,7 +58,7 @@ impl TransportSettings {
 pub struct ConnectionLimits {
     /// Connections that one address may have open to our listener. Default 8.
     pub per_peer: usize,
-    /// Connections open to our listener in all. Default 256.
+    /// Connections open to our listener in all; a quarter of them is kept for the addresses of the pool. Default 256.
     pub in_all: usize,
     /// Until one server has accepted our TCP connection, before the next is tried. Default 5 s.
     pub connect: Duration,
@@ -72,14 +72,21 @@ pub struct ConnectionLimits {
     pub next_message: Duration,
     /// How long a connection to our listener may stay without any message at all. Default 60 s.
     pub first_silence: Duration,
-    /// How long a connection to our listener may be silent later on. Default 15 min, the habit of the peers: a dialog
-    /// whose notifications come over it is mostly silent, and the peer connects again when it has something to say.
+    /// How long a connection to our listener may be silent later on. Default 180 s.
     pub idle: Duration,
-    /// Messages that one connection (or the UDP socket) may bring per second; beyond that it is read more slowly, which
-    /// a TCP peer feels as back-pressure. Default 100,000.
+    /// The same when notifications have come over it. Default 15 min, the habit of the peers: a dialog is mostly silent,
+    /// and the peer connects again when it has something to say.
+    pub idle_with_dialogs: Duration,
+    /// Messages that the connection to the pool (or the UDP socket) may bring per second; beyond that it is read more
+    /// slowly, which a TCP peer feels as back-pressure. Default 100,000: it is the pool that we have dialled, and after an
+    /// outage it answers as fast as it is asked. What it is asked is bounded by the throttle.
     pub messages_per_second: u32,
     /// How many messages may come at once before the rate above is held. Default 20,000.
     pub burst: u32,
+    /// The same for each connection that somebody opens to our listener. Default 2,000.
+    pub inbound_messages_per_second: u32,
+    /// How many messages may come at once over such a connection. Default 4,000.
+    pub inbound_burst: u32,
     /// Messages that wait to be written to one connection. A peer that lets it fill up loses the connection.
     /// Default 16,384.
     pub write_queue: usize,
@@ -98,9 +105,12 @@ impl Default for ConnectionLimits {
             first_message: Duration::from_secs(5),
             next_message: Duration::from_secs(30),
             first_silence: Duration::from_secs(60),
-            idle: Duration::from_secs(900),
+            idle: Duration::from_secs(180),
+            idle_with_dialogs: Duration::from_secs(900),
             messages_per_second: 100_000,
             burst: 20_000,
+            inbound_messages_per_second: 2_000,
+            inbound_burst: 4_000,
             write_queue: 16_384,
             batch: 256,
         }

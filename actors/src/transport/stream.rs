@@ -14,8 +14,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::TurnedAway;
 use super::connection::Connection;
 use super::patience::OpenedBy;
+use super::refusals::Refusal;
 use super::tls_words::{in_words, in_words_of_the_handshake, not_mutual};
 use super::{ActorGone, Network, Server, Shared, TransportEvent, memory, network_failure};
 
@@ -186,9 +188,16 @@ fn admit<S>(shared: &Arc<Shared>, stream: S, peer: SocketAddr, acceptor: Option<
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let place = match shared.admission.admit(peer.ip()) {
+    let known = matches!(shared.network, Network::Memory(_)) || shared.is_of_the_pool(peer.ip());
+    let admitted = if known || shared.settings.kind == TransportKind::Tls {
+        shared.admission.admit(peer.ip(), known)
+    } else {
+        Err(TurnedAway::Stranger)
+    };
+    let place = match admitted {
         Ok(place) => place,
         Err(reason) => {
+            shared.count_refused(reason.refusal());
             if let Some(refused) = shared.refusals.count() {
                 tracing::warn!(%peer, %reason, refused, "a connection was turned away");
             }
@@ -209,12 +218,13 @@ where
                 let Some(result) = token.run_until_cancelled(handshake).await else { return };
                 let why = match result {
                     Ok(Ok(stream)) => Ok(stream),
-                    Ok(Err(error)) => Err(in_words_of_the_handshake(&error, &label, &expected)),
-                    Err(_) => Err("the handshake took too long".to_owned()),
+                    Ok(Err(error)) => Err((Refusal::Handshake, in_words_of_the_handshake(&error, &label, &expected))),
+                    Err(_) => Err((Refusal::SlowHandshake, "the handshake took too long".to_owned())),
                 };
                 match why {
                     Ok(stream) => (Box::new(stream), Arc::new(move |error| in_words(error, &label, &expected))),
-                    Err(why) => {
+                    Err((refusal, why)) => {
+                        shared.count_refused(refusal);
                         if let Some(refused) = shared.refusals.count() {
                             tracing::warn!(%peer, why, refused, "a TLS connection was refused");
                         }

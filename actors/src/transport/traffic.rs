@@ -8,12 +8,15 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::refusals::{Refusal, Refusals};
+
 /// Counters of one endpoint's network since the start; they outlive its connections.
 #[derive(Debug, Default)]
 pub struct Traffic {
     received: AtomicU64,
     sent: AtomicU64,
     connections: AtomicU64,
+    refused: Refusals,
 }
 
 impl Traffic {
@@ -33,6 +36,16 @@ impl Traffic {
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
+    }
+
+    /// How often something was refused for this reason.
+    #[must_use]
+    pub fn refused(&self, refusal: Refusal) -> u64 {
+        self.refused.read(refusal)
+    }
+
+    pub(super) fn count_refused(&self, refusal: Refusal) {
+        self.refused.count(refusal);
     }
 
     pub(super) fn count_received(&self, bytes: usize) {

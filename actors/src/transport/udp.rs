@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::{Budget, Rarely};
 use super::connection::{Ending, FlowWriter, Outgoing, answer_in_passing};
+use super::refusals::Refusal;
 use super::stream::plain;
 use super::traffic::Traffic;
 use super::{ActorGone, Server, Shared, TransportEvent, lock, network_failure};
@@ -92,7 +93,7 @@ async fn serve(
 ) -> Result<(), ActorGone> {
     shared.settings.traffic.count_connection();
     let ending = Ending::new(token);
-    let (writer, queued) = FlowWriter::new(&shared.settings.connections, server, ending.clone());
+    let (writer, queued) = FlowWriter::new(&shared.settings, server, ending.clone());
     shared.enter(FlowId::PRIMARY, &writer);
     tokio::spawn(write(Arc::clone(&socket), queued, ending.clone(), Arc::clone(&shared.settings.traffic)));
     let mut peers = Peers::new(shared, server, writer.clone());
@@ -124,7 +125,9 @@ struct Peers<'a> {
 
 impl<'a> Peers<'a> {
     fn new(shared: &'a Shared, server: SocketAddr, writer: FlowWriter) -> Self {
-        let pool = shared.servers().iter().map(|server| server.address.ip()).chain([server.ip()]).collect();
+        let servers = shared.servers();
+        let pool = servers.iter().map(|known| known.address.ip()).chain([server.ip()]);
+        let pool = pool.map(|address| address.to_canonical()).collect();
         Self { shared, writer, server, pool, flows: BTreeMap::new(), heard: false, strangers: Rarely::default() }
     }
 
@@ -136,7 +139,8 @@ impl<'a> Peers<'a> {
             }
             return Some((FlowId::PRIMARY, self.writer.clone()));
         }
-        if !self.pool.contains(&from.ip()) {
+        if !self.pool.contains(&from.ip().to_canonical()) {
+            self.shared.count_refused(Refusal::Stranger);
             if let Some(datagrams) = self.strangers.count() {
                 tracing::warn!(%from, datagrams, "datagrams that did not come from the pool were dropped");
             }
@@ -181,7 +185,12 @@ async fn read(shared: &Shared, socket: &UdpSocket, peers: &mut Peers<'_>, ending
             match socket.try_recv_from(&mut buffer) {
                 Ok((size, from)) => {
                     count += 1;
-                    let Some((flow, writer)) = peers.flow(from) else { continue };
+                    let Some((flow, writer)) = peers.flow(from) else {
+                        if is_notification(buffer.get(..size).unwrap_or_default()) {
+                            shared.count_refused(Refusal::StrangersNotify);
+                        }
+                        continue;
+                    };
                     shared.settings.traffic.count_received(size);
                     let datagram = Bytes::copy_from_slice(buffer.get(..size).unwrap_or_default());
                     let frame = Frame::from_datagram(datagram, &shared.settings.limits);
@@ -208,9 +217,15 @@ async fn read(shared: &Shared, socket: &UdpSocket, peers: &mut Peers<'_>, ending
             tracing::debug!(%error, "a datagram could not be received");
         }
         if let Some(resume) = budget.spend(super::now(), count) {
+            shared.count_refused(Refusal::OverBudget);
             tokio::select! { () = ending.ended() => return Ok(()), () = tokio::time::sleep_until(resume) => {} }
         }
     }
+}
+
+/// True for a datagram that calls itself a notification.
+fn is_notification(datagram: &[u8]) -> bool {
+    datagram.starts_with(b"NOTIFY ") || datagram.starts_with(b"BENOTIFY ")
 }
 
 /// The error that the operating system keeps for the socket; the readiness for it is taken back.
