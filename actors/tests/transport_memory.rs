@@ -104,6 +104,12 @@ async fn later_messages_have_more_time_and_silence_ends_only_connections_that_th
             let (flow, _, why) = events.lost().await;
             assert_eq!((flow, why.as_str()), (FlowId(3), "the peer said nothing for 15m"));
             assert_eq!(begun.elapsed().as_secs(), 990, "and our own connection has been silent all the time");
+
+            let mut without_dialogs = pool.connect().unwrap();
+            without_dialogs.write_all(b"\r\n\r\n").await.unwrap();
+            let (flow, _, why) = events.lost().await;
+            assert_eq!((flow, why.as_str()), (FlowId(4), "the peer said nothing for 3m"));
+            assert_eq!(begun.elapsed().as_secs(), 1_170);
         })
         .await;
 }
@@ -113,8 +119,8 @@ async fn a_peer_over_its_budget_is_read_more_slowly_and_loses_nothing() {
     LocalSet::new()
         .run_until(async {
             let (_transport, mut events, pool) = start(|settings| {
-                settings.connections.messages_per_second = 100;
-                settings.connections.burst = 50;
+                settings.connections.inbound_messages_per_second = 100;
+                settings.connections.inbound_burst = 50;
                 settings.connections.batch = 10;
             });
             events.listening().await;
