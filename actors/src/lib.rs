@@ -42,6 +42,7 @@ mod throttle;
 pub mod transport;
 mod ucc;
 mod views;
+mod wanted;
 mod watchers;
 
 pub use clock::{now, time_of_day};
@@ -57,3 +58,4 @@ pub use setup::{DialectSetup, EndpointSetup, Pool, Setup};
 pub use throttle::ThrottleView;
 pub use ucc::{DEFAULT_OUTBOX, UccClient, UccId};
 pub use views::{AgentView, CallView, EndpointView, ProviderView, SourceView, UccView};
+pub use wanted::DEFAULT_MOST_AGENTS;

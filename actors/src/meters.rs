@@ -11,6 +11,9 @@ const DELIVERY: &[f64] = &[0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01,
 /// The upper bounds of the buckets of the wait for a token, in seconds.
 const TOKEN_WAIT: &[f64] = &[0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0];
 
+/// The upper bounds of the buckets of how late the actors' thread was, in seconds.
+const LATE: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
 /// In the order of their places in [`Meters`].
 const FAILURES: [FailureKind; 6] = [
     FailureKind::Transient,
@@ -69,7 +72,9 @@ pub struct Meters {
     transitions: [[AtomicU64; STATES.len()]; EndpointKind::ALL.len()],
     token_wait: Histogram,
     delivery: Histogram,
+    late: Histogram,
     restarts: AtomicU64,
+    turned_away: AtomicU64,
 }
 
 /// What the [`Meters`] show at one moment.
@@ -92,8 +97,12 @@ pub struct MeterReadings {
     pub token_wait: HistogramReading,
     /// How long it took from a change to its delivery, as the UCCs tell it by [`Meters::delivered`].
     pub delivery: HistogramReading,
+    /// How late the thread of the actors was, as the process tells it by [`Meters::beat_late`], ten times a second.
+    pub late: HistogramReading,
     /// Actors that died of a bug, each time: agents and endpoints.
     pub restarts: u64,
+    /// Agents that were not taken because there are as many as there may be, each time.
+    pub turned_away: u64,
 }
 
 /// What a histogram shows at one moment.
@@ -126,7 +135,9 @@ impl Default for Meters {
             transitions: Default::default(),
             token_wait: Histogram::new(TOKEN_WAIT),
             delivery: Histogram::new(DELIVERY),
+            late: Histogram::new(LATE),
             restarts: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
         }
     }
 }
@@ -135,6 +146,11 @@ impl Meters {
     /// A change was delivered to a UCC so long after it was published.
     pub fn delivered(&self, took: Duration) {
         self.delivery.record(took);
+    }
+
+    /// The thread of the actors ran something so long after its time.
+    pub fn beat_late(&self, late: Duration) {
+        self.late.record(late);
     }
 
     /// Everything, now.
@@ -152,7 +168,9 @@ impl Meters {
             transitions: transitions.collect(),
             token_wait: self.token_wait.read(),
             delivery: self.delivery.read(),
+            late: self.late.read(),
             restarts: load(&self.restarts),
+            turned_away: load(&self.turned_away),
         }
     }
 
@@ -193,6 +211,11 @@ impl Meters {
 
     pub(crate) fn waited_for_token(&self, waited: Duration) {
         self.token_wait.record(waited);
+    }
+
+    /// An agent more was not taken; how many times that was now.
+    pub(crate) fn count_turned_away(&self) -> u64 {
+        self.turned_away.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn count_restart(&self) {
@@ -262,7 +285,7 @@ mod tests {
         let filled: Vec<_> = delivery.counts.iter().enumerate().filter(|(_, count)| **count > 0).collect();
         assert_eq!(filled, [(0, &2), (1, &1), (last - 1, &1), (last, &2)]);
         assert_eq!((delivery.count(), delivery.sum), (6, 9.000_200_002));
-        assert!(DELIVERY.is_sorted() && TOKEN_WAIT.is_sorted());
+        assert!(DELIVERY.is_sorted() && TOKEN_WAIT.is_sorted() && LATE.is_sorted());
     }
 
     #[test]

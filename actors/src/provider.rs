@@ -109,7 +109,8 @@ impl Provider {
         });
 
         let rules = Arc::new(setup.rules);
-        let mut router = Router::new(Arc::clone(&rules), sources.clone(), escalation);
+        let mut router = Router::new(Arc::clone(&rules), sources.clone(), escalation, setup.most_agents);
+        router.meters = Some(Arc::clone(&bulletin.meters));
         router.calls = pstn.clone().map(|source| (source.clone().recipient(), source.recipient()));
         router.push = attendant.clone().map(Addr::recipient);
         router.withdraw = attendant.map(Addr::recipient);

@@ -1,6 +1,7 @@
 //! The actor that knows which UCC wants which agent, and which source serves it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use actix::{
@@ -13,10 +14,12 @@ use crate::messages::{
     CallEnded, CallStarted, Declined, Drain, Join, Leave, PresenceEvent, Push, PushRefused, Revive, ReviveAgents,
     Revived, Subscribe, Unsubscribe, Unwatch, Watch, Withdraw,
 };
+use crate::meters::Meters;
 use crate::sources::PanicAgent;
 use crate::supervise::Escalation;
 use crate::ucc::{UccHandle, UccId, log_source};
 use crate::views::{FindAgent, ObserveSource, ObserveUccs, UccView};
+use crate::wanted::Wanted;
 
 /// What can be asked of a source whichever it is.
 #[derive(Clone)]
@@ -51,10 +54,19 @@ pub(crate) struct Router {
     uccs: BTreeMap<UccId, Interest>,
     /// Agents that Microsoft Graph does not know, and how many UCCs want each: another source serves them until nobody does.
     declined: BTreeMap<AgentUri, usize>,
+    /// All that is wanted, each agent once.
+    wanted: Wanted,
+    /// Where those are counted that are turned away.
+    pub(crate) meters: Option<Arc<Meters>>,
 }
 
 impl Router {
-    pub(crate) const fn new(rules: Arc<SourceRules>, sources: Vec<SourceHandle>, escalation: Escalation) -> Self {
+    pub(crate) const fn new(
+        rules: Arc<SourceRules>,
+        sources: Vec<SourceHandle>,
+        escalation: Escalation,
+        most_agents: NonZeroUsize,
+    ) -> Self {
         Self {
             rules,
             sources,
@@ -65,6 +77,8 @@ impl Router {
             missing: BTreeMap::new(),
             uccs: BTreeMap::new(),
             declined: BTreeMap::new(),
+            wanted: Wanted::new(most_agents),
+            meters: None,
         }
     }
 
@@ -86,6 +100,7 @@ impl Router {
 
     /// A UCC that wanted the agent does not any more.
     fn let_go(&mut self, ucc: UccId, uri: AgentUri) {
+        self.wanted.remove(&uri);
         if let Some(source) = self.source(&uri) {
             source.unwatch.do_send(Unwatch { ucc, uri: uri.clone() });
         }
@@ -108,11 +123,23 @@ impl Router {
         let why = self.why_not(uri);
         for ucc in uccs {
             ucc.post(PresenceEvent::Unserved { uri: uri.clone(), why: Arc::clone(&why) });
-            if let Some(interest) = self.uccs.get_mut(&ucc.id()) {
-                interest.agents.remove(uri);
+            if let Some(interest) = self.uccs.get_mut(&ucc.id())
+                && interest.agents.remove(uri)
+            {
+                self.wanted.remove(uri);
             }
         }
         self.declined.remove(uri);
+    }
+
+    /// There are as many agents as there may be.
+    fn turn_away(&self, ucc: &UccHandle, uri: AgentUri, why: Arc<str>) {
+        let times = self.meters.as_ref().map_or(1, |meters| meters.count_turned_away());
+        // Whoever asks for too many asks for very many.
+        if times.is_power_of_two() {
+            tracing::warn!(logger = %ucc.name(), uri = %uri, why = %why, times, "an agent more cannot be served");
+        }
+        ucc.post(PresenceEvent::Unserved { uri, why });
     }
 
     fn wanting(&self, uri: &AgentUri) -> Vec<Arc<UccHandle>> {
@@ -162,15 +189,20 @@ impl Handler<Subscribe> for Router {
         if ucc.is_gone() {
             return;
         }
+        if let Err(why) = self.wanted.admit(&uri) {
+            return self.turn_away(&ucc, uri, why);
+        }
         match self.source(&uri) {
             Some(source) => {
                 log_source(&ucc, &uri, source.kind);
                 source.watch.do_send(Watch { ucc: Arc::clone(&ucc), uri: uri.clone() });
                 if let Some(interest) = self.uccs.get_mut(&ucc.id())
                     && interest.agents.insert(uri.clone())
-                    && let Some(wanting) = self.declined.get_mut(&uri)
                 {
-                    *wanting += 1;
+                    self.wanted.add(&uri);
+                    if let Some(wanting) = self.declined.get_mut(&uri) {
+                        *wanting += 1;
+                    }
                 }
             }
             None => {

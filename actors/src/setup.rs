@@ -1,7 +1,7 @@
 //! What the tree of actors is built from. `src/assemble.rs` makes it from Config.xml.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use presence_sip::{Credentials, Limits, Timers, TransportKind};
 use crate::graph_setup::GraphSetup;
 use crate::transport::{MemoryNetwork, TlsIdentity};
 use crate::ucc::DEFAULT_OUTBOX;
+use crate::wanted::DEFAULT_MOST_AGENTS;
 
 /// Where an endpoint's pool is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +125,8 @@ pub struct Setup {
     pub graph: Option<GraphSetup>,
     /// How many events wait for a slow UCC before it has lagged.
     pub outbox: usize,
+    /// How many different agents may be wanted; who asks for more is told so.
+    pub most_agents: NonZeroUsize,
     /// What an earlier run has left ([`Provider::remember`](crate::Provider::remember)); none: a cold start.
     pub restored: Option<Remembered>,
 }
@@ -143,6 +146,7 @@ impl Setup {
             endpoints,
             graph: None,
             outbox: DEFAULT_OUTBOX,
+            most_agents: DEFAULT_MOST_AGENTS,
             restored: None,
         }
     }

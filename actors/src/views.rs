@@ -10,6 +10,7 @@ use presence_graph::{GraphAgentView, GraphView};
 use presence_sip::{SubscriberStats, WireEvent};
 
 use crate::throttle::ThrottleView;
+use crate::transport::Refusal;
 use crate::ucc::UccId;
 
 /// One agent, with the whole why of its presence.
@@ -107,6 +108,8 @@ pub struct EndpointView {
     pub connections: u64,
     /// How often what it received was not as it should be: malformed, of no subscription of ours, out of order, unreadable.
     pub deviations: BTreeMap<WireEvent, u64>,
+    /// How often something was refused at its door; every reason is there.
+    pub refused: BTreeMap<Refusal, u64>,
 }
 
 #[derive(Message)]

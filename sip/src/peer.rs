@@ -70,7 +70,7 @@ pub(crate) fn presence_event(request: &Message) -> Result<EventHeader<'_>, Refus
 /// Whether a notification is of the dialog with these tags (RFC 6665 section 4.1.3); without a remote one whoever comes
 /// first is the notifier.
 pub(crate) fn check_dialog(request: &Message, local: Identifier, remote: Option<&str>) -> Result<(), Refused> {
-    let unmatched = (481, WireEvent::Unmatched);
+    let unmatched = (481, WireEvent::WrongTag);
     let ours = request.to().and_then(|to| to.tag()).is_some_and(|tag| local.is(tag));
     let from = request.from().and_then(|from| from.tag()).ok_or(unmatched)?;
     if !ours {

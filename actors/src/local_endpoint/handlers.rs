@@ -9,7 +9,7 @@ use crate::clock;
 use crate::messages::{Drain, Feed, PanicNow, SendSubscribe, SendUnsubscribe};
 use crate::meters::SubscribeResult;
 use crate::setup::DialectSetup;
-use crate::transport::{DiscoveryError, Server, TransportEvent};
+use crate::transport::{DiscoveryError, Refusal, Server, TransportEvent};
 use crate::views::{EndpointView, ObserveEndpoint};
 
 /// The pool's servers, in the order in which they are to be tried.
@@ -167,6 +167,7 @@ impl Handler<ObserveEndpoint> for LocalEndpoint {
             bytes_sent: self.parent.traffic.sent(),
             connections: self.parent.traffic.connections(),
             deviations: self.deviations.clone(),
+            refused: Refusal::ALL.into_iter().map(|why| (why, self.parent.traffic.refused(why))).collect(),
         })
     }
 }

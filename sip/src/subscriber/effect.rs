@@ -61,6 +61,15 @@ pub enum SubscriberEffect {
         /// The attempt that was ended.
         attempt: Attempt,
     },
+    /// The answer to [`crate::Dialect::query`].
+    Queried {
+        /// The agent.
+        uri: AgentUri,
+        /// The attempt under which it was asked.
+        attempt: Attempt,
+        /// What the server says; `None` when it refused, did not answer in time, or said what cannot be read.
+        status: Option<Status>,
+    },
     /// The agent should go on the wire again in the same attempt: its last NOTIFY could not be read, or its dialog is to
     /// be refreshed, or it is to be asked for elsewhere. Asked for once until that was done; whoever holds the throttle
     /// decides (call [`crate::Dialect::refresh`] with a token in hand).
@@ -116,6 +125,8 @@ pub enum WireEvent {
     Malformed,
     /// A NOTIFY that belongs to no subscription of ours: 481.
     Unmatched,
+    /// A NOTIFY or BENOTIFY with the Call-ID of a subscription of ours and not with our tag, or with none of its sender: 481.
+    WrongTag,
     /// A NOTIFY of a second notifier that a proxy had forked our SUBSCRIBE to (RFC 3856 section 6.9): 481.
     Forked,
     /// A NOTIFY for another event package: 489.

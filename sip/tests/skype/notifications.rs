@@ -43,7 +43,7 @@ fn a_notify_is_answered_200_and_a_benotify_never_whatever_is_wrong_with_it() {
     let tag = home.from().unwrap().tag().unwrap().to_owned();
     for (bad, event) in [
         (good.replace(home.call_id(), "elsewhere"), WireEvent::UnmatchedBenotify),
-        (good.replace(&format!("tag={tag}"), "tag=other"), WireEvent::UnmatchedBenotify),
+        (good.replace(&format!("tag={tag}"), "tag=other"), WireEvent::WrongTag),
         (good.replace("tag=fe\r", "tag=other\r"), WireEvent::Forked),
         (good.replace("Event: presence", "Event: dialog"), WireEvent::BadEvent),
         (good.replace("subscription-state: ", "X-State: "), WireEvent::MissingState),
