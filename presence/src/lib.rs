@@ -10,6 +10,7 @@
 //! | Which source serves the agent? | [`SourceRules`], [`MatchRules`] |
 //! | How is its one subscription kept? | [`Subscription`], [`RetryPolicy`], [`Failure`] |
 //! | How fast may agents be put on the wire? | [`Throttle`] |
+//! | Who is put on the wire first? | [`RecoveryOrder`] |
 //! | How is a local endpoint kept? | [`EndpointLifecycle`] |
 //! | Which lines are in a call, what was pushed? | [`Calls`], [`Line`], [`Pushed`] |
 //! | How often may something die? | [`RestartBudget`] |
@@ -75,9 +76,11 @@ pub mod log_text;
 mod presence;
 mod publication;
 mod pushed;
+mod recovery_order;
 mod restart;
 mod retry;
 mod rules;
+mod sampler;
 mod snapshot;
 mod source_effect;
 mod subscription;
@@ -97,9 +100,11 @@ pub use line::{Line, LineInput};
 pub use presence::{Change, DeviceType, Freshness, Modalities, Modality, Presence, SourceKind, SourceNetwork, Status};
 pub use publication::Publication;
 pub use pushed::{MAX_TIME_TO_LIVE, Pushed, PushedInput};
+pub use recovery_order::{Coverage, LastKnown, RecoveryOrder, Request, Standing, is_available};
 pub use restart::RestartBudget;
 pub use retry::{RetryPolicy, RetryPolicyError};
 pub use rules::{Considered, GraphRules, MatchRules, PatternError, PatternHint, Selection, SourceRules, Verdict};
+pub use sampler::{Sampleable, Sampler};
 pub use snapshot::{
     AccountMemory, EndpointMemory, GraphMemory, LONGEST_SERVED, NameMemory, PushedMemory, Remembered, RememberedAgent,
     RememberedLife, UccMemory,
@@ -109,7 +114,7 @@ pub use subscription::{
     Attempt, Deadline, SampleOutcome, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
     SubscriptionState, SubscriptionView, Ticket,
 };
-pub use throttle::{Throttle, TokenClass};
+pub use throttle::{OldestFirst, Order, Throttle, TokenClass};
 
 /// Two dialogs of one agent that end within this time make the second one wait like a failure.
 pub const LOOP_GUARD: std::time::Duration = std::time::Duration::from_secs(60);

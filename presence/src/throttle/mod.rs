@@ -1,6 +1,8 @@
 //! The pace at which agents are put on the wire.
 
+mod order;
 mod pace;
+mod resume;
 #[cfg(test)]
 mod tests;
 
@@ -8,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+pub use order::{OldestFirst, Order};
 use pace::Pace;
 
 /// What a token is wanted for, the most urgent first.
@@ -44,8 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// It is the generic cell rate algorithm (ITU-T I.371) with a burst of one: after every grant the next is due
 /// 1.010 s / rate later, and time that passes unused is not saved up. Above 200 per second it may run ahead by 5 ms
-/// worth of tokens. Within a class requests are served in their order; a less urgent class waits until the more
-/// urgent ones are empty. A late timer makes the pace slower, never a burst.
+/// worth of tokens. A less urgent class waits until the more urgent ones are empty; within a class it is the [`Order`]
+/// that decides, the oldest request first unless another one was given. A late timer makes the pace slower, never a burst.
 ///
 /// The rate is promised on the wire, not at the grant: a token that waits behind other work in a busy process must not
 /// meet the ones granted after it there. So whoever spends or drops a token says so by [`Throttle::sent`]; the pace goes on
@@ -59,11 +62,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// After [`Throttle::request`], [`Throttle::cancel`], [`Throttle::sent`] and [`Throttle::handle_timeout`] drain
 /// [`Throttle::poll_granted`], then arm one timer at [`Throttle::poll_timeout`].
 #[derive(Clone, Debug)]
-pub struct Throttle<K> {
+pub struct Throttle<K, O = OldestFirst<K>> {
     pace: Pace,
     /// When the next token is due by the pace; `None` before the first grant.
     due: Option<Instant>,
-    waiting: BTreeMap<(TokenClass, u64), K>,
+    waiting: O,
     places: BTreeMap<K, (TokenClass, u64)>,
     granted: VecDeque<K>,
     /// When each token was granted that is not known to have been sent.
@@ -72,14 +75,23 @@ pub struct Throttle<K> {
 }
 
 impl<K: Ord + Clone> Throttle<K> {
-    /// A throttle that grants at most this many tokens in any second (MaxPresenceSubscriptionsPerSecond).
+    /// A throttle that grants at most this many tokens in any second (MaxPresenceSubscriptionsPerSecond), the oldest request
+    /// of a class first.
     #[must_use]
     pub fn new(per_second: NonZeroU32) -> Self {
+        Self::with_order(per_second, OldestFirst::default())
+    }
+}
+
+impl<K: Ord + Clone, O: Order<K>> Throttle<K, O> {
+    /// A throttle that grants at most this many tokens in any second, in this order.
+    #[must_use]
+    pub fn with_order(per_second: NonZeroU32, order: O) -> Self {
         Self {
             pace: Pace::new(per_second),
             on_its_way: VecDeque::new(),
             due: None,
-            waiting: BTreeMap::new(),
+            waiting: order,
             places: BTreeMap::new(),
             granted: VecDeque::new(),
             next_place: 0,
@@ -90,11 +102,11 @@ impl<K: Ord + Clone> Throttle<K> {
     pub fn request(&mut self, now: Instant, key: K, class: TokenClass) {
         match self.places.get(&key) {
             Some(&(waits_in, _)) if waits_in <= class => {}
-            Some(&place) => {
-                self.waiting.remove(&place);
-                self.enqueue(key, class);
+            Some(&(waits_in, number)) => {
+                self.waiting.take(now, waits_in, number, &key);
+                self.enqueue(now, key, class);
             }
-            None => self.enqueue(key, class),
+            None => self.enqueue(now, key, class),
         }
         self.grant(now);
     }
@@ -102,10 +114,12 @@ impl<K: Ord + Clone> Throttle<K> {
     /// Takes a request back; a token that was granted and not yet polled is gone with it. False when the key is
     /// not known, because its token was handed out already or it never asked.
     pub fn cancel(&mut self, now: Instant, key: &K) -> bool {
-        let was_waiting = self.places.remove(key).is_some_and(|place| self.waiting.remove(&place).is_some());
+        let place = self.places.remove(key);
+        let was_waiting = place.is_some_and(|(class, number)| self.waiting.take(now, class, number, key));
         let was_granted = self.granted.iter().position(|granted| granted == key).map(|at| self.granted.remove(at));
         if was_granted.is_some() {
             self.on_its_way.pop_back();
+            self.waiting.returned(now, key);
         }
         self.grant(now);
         was_waiting || was_granted.is_some()
@@ -190,7 +204,7 @@ impl<K: Ord + Clone> Throttle<K> {
     /// How many requests of this class wait. Takes time in proportion to the answer.
     #[must_use]
     pub fn waiting_in(&self, class: TokenClass) -> usize {
-        self.waiting.range((class, 0)..=(class, u64::MAX)).count()
+        self.waiting.len_in(class)
     }
 
     /// When all that wait now will have been served at the present rate, if nothing more comes; `None` while nobody waits.
@@ -210,11 +224,22 @@ impl<K: Ord + Clone> Throttle<K> {
         self.pace.interval().saturating_mul(paces)
     }
 
-    fn enqueue(&mut self, key: K, class: TokenClass) {
-        let place = (class, self.next_place);
+    /// Who waits, and who is next.
+    #[must_use]
+    pub const fn order(&self) -> &O {
+        &self.waiting
+    }
+
+    /// The same, to be told what decides who is next.
+    pub const fn order_mut(&mut self) -> &mut O {
+        &mut self.waiting
+    }
+
+    fn enqueue(&mut self, now: Instant, key: K, class: TokenClass) {
+        let number = self.next_place;
         self.next_place += 1;
-        self.places.insert(key.clone(), place);
-        self.waiting.insert(place, key);
+        self.places.insert(key.clone(), (class, number));
+        self.waiting.put(now, class, number, key);
     }
 
     /// The moment from which the pace, the tolerance and the hold after a congestion allow one more token.
@@ -228,7 +253,7 @@ impl<K: Ord + Clone> Throttle<K> {
         while self.on_its_way.len() < self.pace.most_on_their_way()
             && self.earliest().is_none_or(|earliest| earliest <= now)
         {
-            let Some((_, key)) = self.waiting.pop_first() else { return };
+            let Some(key) = self.waiting.next(now) else { return };
             self.places.remove(&key);
             self.granted.push_back(key);
             self.on_its_way.push_back(now);

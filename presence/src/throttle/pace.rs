@@ -40,6 +40,11 @@ pub(super) struct Pace {
     calm_since: Option<Instant>,
 }
 
+/// When no window of one second holds anything of what was sent until `last_sent`, also at a pace that runs ahead.
+pub(super) fn full_again(last_sent: Instant) -> Instant {
+    last_sent + WINDOW + TOLERANCE
+}
+
 impl Pace {
     pub(super) fn new(configured: NonZeroU32) -> Self {
         let mut pace = Self {
@@ -53,6 +58,14 @@ impl Pace {
         };
         pace.set(pace.highest());
         pace
+    }
+
+    /// Goes on at a rate that an earlier process had to lower.
+    pub(super) fn resume(&mut self, now: Instant, rate: f64) {
+        if rate.is_finite() && rate < self.highest() {
+            self.set(rate.max(LOWEST_RATE));
+            self.calm_since = Some(now);
+        }
     }
 
     fn highest(&self) -> f64 {
