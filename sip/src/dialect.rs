@@ -12,7 +12,7 @@ use crate::subscriber::{Subscriber, SubscriberEffect, SubscriberStats};
 ///
 /// Contract: after every call drain [`Dialect::poll_effect`], then arm one timer for [`Dialect::poll_timeout`] and call
 /// [`Dialect::handle_timeout`] when it has come; a call too many changes nothing. Whoever calls [`Dialect::subscribe`],
-/// [`Dialect::refresh`] or [`Dialect::unsubscribe`] holds a token of the throttle. Every attempt ends with one of
+/// [`Dialect::refresh`], [`Dialect::unsubscribe`] or [`Dialect::query`] holds a token of the throttle. Every attempt ends with one of
 /// [`SubscriberEffect::Failed`] and [`SubscriberEffect::Ended`].
 pub trait Dialect: std::fmt::Debug {
     /// Sets our Contact (a URI) and our address in the Via (`ip:port`) for all requests from now on.
@@ -26,6 +26,9 @@ pub trait Dialect: std::fmt::Debug {
     fn refresh(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt);
     /// Ends the subscription of this attempt.
     fn unsubscribe(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt);
+    /// Asks the server once how the agent is, without a subscription and beside the one that stands under this attempt.
+    /// [`SubscriberEffect::Queried`] follows once, within 45 s; another query for the agent before that takes its place.
+    fn query(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt);
     /// Ends everything at once, without a token: the endpoint is to go. [`SubscriberEffect::Left`] follows soon, whatever
     /// the pool says.
     fn leave(&mut self, now: Instant);
@@ -62,6 +65,10 @@ impl Dialect for Subscriber {
 
     fn unsubscribe(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
         Self::unsubscribe(self, now, uri, attempt);
+    }
+
+    fn query(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
+        Self::query(self, now, uri, attempt);
     }
 
     fn leave(&mut self, now: Instant) {

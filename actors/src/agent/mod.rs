@@ -203,6 +203,9 @@ fn perform(
             shared.bulletin.meters.count_revived();
             shared.bulletin.tell(|| Occurrence::Revived { uri: uri.clone(), at: clock::now() });
         }
+        SubscriptionEffect::Query { .. }
+        | SubscriptionEffect::SilentLoss { .. }
+        | SubscriptionEffect::Sampled { .. } => {}
     }
     false
 }

@@ -45,6 +45,9 @@ impl LocalEndpoint {
                 self.count_result(&uri, attempt, SubscribeResult::Accepted);
                 self.tell(&uri, SubscriptionInput::Joined { attempt });
             }
+            SubscriberEffect::Queried { uri, attempt, status } => {
+                self.tell(&uri, SubscriptionInput::Queried { attempt, status });
+            }
             SubscriberEffect::WantsRefresh { uri, attempt } => {
                 self.tell(&uri, SubscriptionInput::RefreshWanted { attempt });
             }

@@ -22,6 +22,7 @@ impl Subscription {
             }
             SubscriptionInput::Joined { attempt } if self.is_present(attempt) => self.granted(now, Grant::Kept),
             SubscriptionInput::Notified { attempt, status, expires } if self.is_present(attempt) => {
+                self.sample_overtaken();
                 self.notified(now, status, expires);
             }
             SubscriptionInput::Failed { attempt, failure } if self.is_present(attempt) => {
@@ -42,12 +43,16 @@ impl Subscription {
             | SubscriptionInput::Doubted { .. }
             | SubscriptionInput::Failed { .. } => {}
             SubscriptionInput::Revive => self.revive(now),
+            SubscriptionInput::Sample => self.sample(),
+            SubscriptionInput::Queried { attempt, status } => self.queried(now, attempt, status),
         }
+        self.tend_sample();
         self.tend_leftovers();
     }
 
     /// Does what is due. A call before the deadline changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.sample_due(now);
         match self.state {
             State::WaitingForEndpoint { retry_at: Some(at) } if at <= now => {
                 self.suspect = EndpointSet::EMPTY;
@@ -78,6 +83,7 @@ impl Subscription {
             | State::Releasing { .. }
             | State::Unsubscribing { .. } => {}
         }
+        self.tend_sample();
         self.tend_leftovers();
     }
 
@@ -92,7 +98,11 @@ impl Subscription {
 
     fn wanted(&mut self, now: Instant) {
         match self.state {
-            State::Idle => self.choose(now, "wanted"),
+            State::Idle => match self.legacy.held_until.take().filter(|at| now < *at) {
+                // Nothing but its time, or a revival, ends it: which endpoints had refused is not known any more.
+                Some(until) => self.enter(State::BackingOff { until }, "wanted, and its time has not come"),
+                None => self.choose(now, "wanted"),
+            },
             State::Withdrawing { via, attempt, answer_by } => {
                 self.enter(State::Subscribing { via, attempt, answer_by }, "wanted again");
             }
@@ -254,6 +264,9 @@ impl Subscription {
 
     fn token_granted(&mut self, now: Instant, granted: Ticket) {
         let answer_by = after(now, ANSWER_TIMEOUT);
+        if self.sample_granted(now, granted) {
+            return;
+        }
         match self.state {
             State::AwaitingToken { via, ticket } if ticket == granted => {
                 self.attempt = Attempt(self.attempt.0.wrapping_add(1));

@@ -3,6 +3,8 @@
 mod answers;
 mod failing;
 mod inputs;
+mod legacy;
+mod sampling;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -12,9 +14,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use legacy::Legacy;
+use sampling::Sampling;
 use state::{Leftover, Plan, Round, State, after};
 pub use types::{
-    Attempt, Deadline, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
+    Attempt, Deadline, SampleOutcome, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
     SubscriptionState, SubscriptionView, Ticket,
 };
 
@@ -87,6 +91,10 @@ pub struct Subscription {
     /// A dialog that ends before this is one too many.
     guarded_until: Option<Instant>,
     last_failure: Option<Failure>,
+    /// What an earlier process has left, until it is used.
+    legacy: Legacy,
+    /// Nearly always none, and then a word of memory.
+    sampling: Option<Box<Sampling>>,
 }
 
 impl Subscription {
@@ -115,6 +123,8 @@ impl Subscription {
             loops: 0,
             guarded_until: None,
             last_failure: None,
+            legacy: Legacy::default(),
+            sampling: None,
         };
         if let Some(memory) = memory {
             machine.remember(now, memory);
@@ -135,7 +145,8 @@ impl Subscription {
     /// When to call [`Subscription::handle_timeout`], and why.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Instant, Deadline)> {
-        self.state.deadline()
+        let sample = self.sampling.as_ref().and_then(|sampling| sampling.deadline());
+        self.state.deadline().into_iter().chain(sample.map(|at| (at, Deadline::Sample))).min()
     }
 
     /// What is known about the agent.
@@ -185,7 +196,7 @@ impl Subscription {
             _ => self.leftovers[endpoint.index()].attempt(),
         };
         SubscriptionMemory {
-            presence: Arc::clone(self.publication.current()),
+            presence: self.remembered_presence(),
             sequence: self.publication.sequence(),
             failures: self.failures,
             home: self.home,
@@ -193,15 +204,14 @@ impl Subscription {
             attempt: self.attempt,
             ticket: self.ticket,
             dialogs: EndpointKind::ALL.map(dialog),
-            confirmed: self.publication.confirmed(now),
+            confirmed: self.last_known(now).map(|(_, confirmed)| confirmed),
             postponed: self.postponed,
-            retry_at: self.state.next_retry(),
+            retry_at: self.state.next_retry().or(self.legacy.held_until),
         }
     }
 
     fn remember(&mut self, now: Instant, memory: SubscriptionMemory) {
-        let uri = self.publication.uri().clone();
-        self.publication = Publication::resume(uri, memory.presence, memory.sequence, memory.confirmed);
+        self.inherit(now, &memory);
         self.failures = memory.failures;
         self.postponed = memory.postponed;
         self.home = memory.home;
@@ -227,6 +237,7 @@ impl Subscription {
         self.guarded_until = None;
         self.loops = 0;
         self.last_failure = None;
+        self.legacy = Legacy::default();
         self.enter(State::Idle, why);
         let change = self.publication.forget(now);
         self.publish(change);

@@ -90,6 +90,48 @@ pub enum SubscriptionInput {
     },
     /// An operator wants an abandoned or backing-off agent tried again now.
     Revive,
+    /// What is held is to be compared with what the server says when it is asked. [`SubscriptionEffect::Sampled`] follows,
+    /// once for each.
+    Sample,
+    /// The answer to [`SubscriptionEffect::Query`].
+    Queried {
+        /// Of this dialog.
+        attempt: Attempt,
+        /// What the server says; `None` when it refused, did not answer, or said what cannot be read.
+        status: Option<Status>,
+    },
+}
+
+/// What came of one sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SampleOutcome {
+    /// The server says what is held.
+    Same,
+    /// The server says something else, twice, and had not told it: its notifications do not come any more.
+    Lost,
+    /// A notification or the end of the dialog came first.
+    Void,
+    /// The server refused the query, did not answer it, or said what cannot be read.
+    Unanswered,
+    /// There was nothing to compare: no standing dialog with a fresh value, or one that is being refreshed.
+    Skipped,
+}
+
+impl SampleOutcome {
+    /// All outcomes.
+    pub const ALL: [Self; 5] = [Self::Same, Self::Lost, Self::Void, Self::Unanswered, Self::Skipped];
+
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Lost => "lost",
+            Self::Void => "void",
+            Self::Unanswered => "unanswered",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// What a subscription wants done.
@@ -146,6 +188,33 @@ pub enum SubscriptionEffect {
     Abandoned(Failure),
     /// An operator had it tried again.
     Revived,
+    /// Ask the server once how the agent is, beside the dialog and without disturbing it; the answer comes back as
+    /// [`SubscriptionInput::Queried`].
+    Query {
+        /// Through this endpoint.
+        via: EndpointKind,
+        /// The dialog whose value is compared.
+        attempt: Attempt,
+    },
+    /// The server has stopped notifying without a sign: for the log and the metrics. What it says is published, and the
+    /// dialog is ended and begun anew.
+    SilentLoss {
+        /// Through this endpoint.
+        via: EndpointKind,
+        /// What was held.
+        held: Arc<Presence>,
+        /// What the server says.
+        said: Arc<Presence>,
+        /// `None`: begun anew at once. Otherwise it happened twice within the loop guard, and the agent backs off.
+        retry_in: Option<Duration>,
+    },
+    /// What came of [`SubscriptionInput::Sample`].
+    Sampled {
+        /// The endpoint that was asked.
+        via: EndpointKind,
+        /// How it ended.
+        outcome: SampleOutcome,
+    },
 }
 
 /// Why a machine wants to be woken.
@@ -159,6 +228,8 @@ pub enum Deadline {
     Expiry,
     /// The next attempt is due.
     Retry,
+    /// The server is asked again how the agent is, or its answer to that is overdue.
+    Sample,
 }
 
 /// The state of a subscription by name.

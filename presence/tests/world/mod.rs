@@ -341,6 +341,12 @@ impl World {
                 }
                 SubscriptionEffect::Abandoned(_) => self.was_abandoned = true,
                 SubscriptionEffect::Revived => {}
+                SubscriptionEffect::Query { via, attempt } => {
+                    sent += 1;
+                    assert!(self.may_begin(via), "asked through a lost endpoint");
+                    assert!(self.is_active_on(attempt), "asked about a dialog that does not stand");
+                }
+                SubscriptionEffect::SilentLoss { .. } | SubscriptionEffect::Sampled { .. } => {}
             }
         }
         sent

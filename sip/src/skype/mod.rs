@@ -15,6 +15,7 @@ mod member;
 mod notify;
 mod orphans;
 mod polling;
+mod query;
 mod refusals;
 mod registered;
 mod requests;
@@ -270,6 +271,10 @@ impl Dialect for SkypeSubscriber {
             // The answer decides what there is to end.
             Errand::Asked(_) => {}
         }
+    }
+
+    fn query(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt) {
+        self.ask_once(now, uri, attempt);
     }
 
     fn leave(&mut self, now: Instant) {

@@ -7,6 +7,7 @@ mod dialog;
 mod effect;
 mod notify;
 mod probe;
+mod query;
 mod requests;
 mod timeouts;
 

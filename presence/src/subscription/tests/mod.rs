@@ -36,6 +36,10 @@ pub(super) enum Seen {
     Failed(u32, Option<u64>),
     Abandoned,
     Revived,
+    Query(EndpointKind, u32),
+    /// What was held and what the server says, and the delay in seconds.
+    Lost(i32, i32, Option<u64>),
+    Sampled(SampleOutcome),
 }
 
 pub(super) use Seen::{Cancel, Failed, Publish, Refresh, Subscribe, Take, Unsubscribe};
@@ -178,5 +182,12 @@ fn seen(effect: SubscriptionEffect) -> Seen {
         }
         SubscriptionEffect::Abandoned(_) => Seen::Abandoned,
         SubscriptionEffect::Revived => Seen::Revived,
+        SubscriptionEffect::Query { via, attempt } => Seen::Query(via, attempt.0),
+        SubscriptionEffect::SilentLoss { held, said, retry_in, .. } => Seen::Lost(
+            held.status.availability.value(),
+            said.status.availability.value(),
+            retry_in.map(|delay| delay.as_secs()),
+        ),
+        SubscriptionEffect::Sampled { outcome, .. } => Seen::Sampled(outcome),
     }
 }

@@ -1,0 +1,1 @@
+//! Everybody's turn comes, and the rate rises and falls.

@@ -1,0 +1,48 @@
+//! What an earlier process has left to a subscription.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Subscription, SubscriptionMemory};
+use crate::{Availability, Freshness, Presence, Publication, Status};
+
+/// What an earlier process has left, until it is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Legacy {
+    /// Nothing is tried before this: it was backing off.
+    pub(super) held_until: Option<Instant>,
+    /// What is too old to be served: the value, and when it was last confirmed.
+    known: Option<(Availability, Instant)>,
+}
+
+impl Subscription {
+    /// What was last known and when its source last stood behind it, also when that is too long ago to be served.
+    #[must_use]
+    pub fn last_known(&self, now: Instant) -> Option<(Availability, Instant)> {
+        let availability = self.publication.current().status.availability;
+        self.publication.confirmed(now).map(|confirmed| (availability, confirmed)).or(self.legacy.known)
+    }
+
+    /// The present value, or of one that is too old to be served its availability.
+    pub(super) fn remembered_presence(&self) -> Arc<Presence> {
+        let current = self.publication.current();
+        match (current.freshness, self.legacy.known) {
+            (Freshness::Unknown, Some((availability, _))) => {
+                Arc::new(Presence { status: Status::of(availability), ..(**current).clone() })
+            }
+            (Freshness::Unknown | Freshness::Stale | Freshness::Fresh, _) => Arc::clone(current),
+        }
+    }
+
+    /// Goes on with what was published, and not before it was due.
+    pub(super) fn inherit(&mut self, now: Instant, memory: &SubscriptionMemory) {
+        let mut presence = Arc::clone(&memory.presence);
+        if presence.freshness == Freshness::Unknown && presence.status.availability.is_known() {
+            self.legacy.known = memory.confirmed.map(|confirmed| (presence.status.availability, confirmed));
+            presence = Arc::new(Presence::unknown(presence.since, presence.source));
+        }
+        let uri = self.publication.uri().clone();
+        self.publication = Publication::resume(uri, presence, memory.sequence, memory.confirmed);
+        self.legacy.held_until = memory.retry_at.filter(|at| now < *at);
+    }
+}
