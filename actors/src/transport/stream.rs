@@ -54,9 +54,13 @@ pub(super) async fn dial(shared: Arc<Shared>, number: u64, token: CancellationTo
 
 async fn establish(shared: &Shared) -> Result<Dialled, Failure> {
     if let Network::Memory(network) = &shared.network {
-        let stream = network.connect().map_err(|error| network_failure(format!("connect in memory: {error}")))?;
+        let limit = shared.settings.connections.connect;
+        let dialled = timeout(limit, network.connect()).await;
+        let dialled = dialled.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
+        let memory::Dialled { stream, local, peer } =
+            dialled.map_err(|error| network_failure(format!("connect in memory: {error}")))?;
         let words: Words = Arc::new(|error| error.to_string());
-        return Ok(Dialled { stream: Box::new(stream), local: memory::LOCAL, peer: memory::PEER, words });
+        return Ok(Dialled { stream: Box::new(stream), local, peer, words });
     }
     let mut reasons = Vec::new();
     for server in shared.candidates() {
@@ -118,11 +122,11 @@ async fn reach(shared: &Shared, server: &Server) -> Result<Dialled, String> {
 pub(super) async fn listen(shared: Arc<Shared>) {
     if let Network::Memory(network) = &shared.network {
         let mut accepted = network.accepted().await;
-        if shared.tell(TransportEvent::Listening { local: memory::LOCAL }).await.is_err() {
+        if shared.tell(TransportEvent::Listening { local: network.local() }).await.is_err() {
             return;
         }
-        while let Some(stream) = accepted.recv().await {
-            admit(&shared, stream, memory::PEER, None);
+        while let Some((stream, peer)) = accepted.recv().await {
+            admit(&shared, stream, peer, None);
         }
         return;
     }
