@@ -8,6 +8,7 @@
 //!   whose methods play the story: who changes, what breaks, what was counted;
 //! - [`FrontEnd`] and [`FrontEndServer`] are the same two for the dialect of Skype for Business: a forest of pools that
 //!   verifies the ten rules of the published protocol, answers as they do, and takes [`Command`]s;
+//! - [`FaultProxy`] is the network between: it delays, drops, duplicates, reorders, resets and more, by message;
 //! - [`GraphService`] and [`GraphServer`] are the same two for Microsoft Graph: tokens, presence, users, subscriptions.
 //!
 //! The presence server speaks to directly connected subscribers; there is no proxy between them, and Record-Route of requests is not
@@ -33,6 +34,7 @@ mod counters;
 mod dice;
 mod digest;
 mod document;
+mod fault_proxy;
 mod faults;
 mod front_end;
 mod front_end_serve;
@@ -46,6 +48,9 @@ pub use counters::Counters;
 pub use dice::Dice;
 pub use digest::{DigestAlgorithm, DigestSettings};
 pub use document::{PIDF_TYPE, pidf};
+pub use fault_proxy::{
+    Door, FaultProxy, FaultProxyHandle, FaultProxySettings, FaultRule, NetworkFault, ProxyCounters, Way,
+};
 pub use faults::{Body, Faults, Reaction, Refusal, Scope};
 pub use front_end::{
     Command, CommandError, EndpointEvent, FIRST_DIALLED, FrontEnd, FrontEndCounters, FrontEndEffect, FrontEndSettings,
