@@ -46,6 +46,7 @@ mod wanted;
 mod watchers;
 
 pub use clock::{now, time_of_day};
+pub use entropy::RandomBytes;
 pub use graph_client::{GraphClientError, graph_client};
 pub use graph_door::{DoorCounters, DoorFull, GraphDoor, GraphDoorway};
 pub use graph_setup::{Exchange, Exchanged, GraphNetwork, GraphSetup, SecretStore};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use presence_core::{AgentUri, EndpointKind, EndpointPolicy, Remembered, RetryPolicy, SourceRules};
 use presence_sip::{Credentials, Limits, Timers, TransportKind};
 
+use crate::entropy::RandomBytes;
 use crate::graph_setup::GraphSetup;
 use crate::transport::{MemoryNetwork, TlsIdentity};
 use crate::ucc::DEFAULT_OUTBOX;
@@ -84,6 +85,8 @@ pub struct EndpointSetup {
     pub limits: Limits,
     /// A network in memory instead of sockets, for tests.
     pub memory: Option<Arc<MemoryNetwork>>,
+    /// Where its Call-IDs, tags and branches come from.
+    pub random: RandomBytes,
 }
 
 impl EndpointSetup {
@@ -104,6 +107,7 @@ impl EndpointSetup {
             policy: EndpointPolicy::default(),
             limits: Limits::default(),
             memory: None,
+            random: RandomBytes::default(),
         }
     }
 }

@@ -17,11 +17,12 @@ use presence_graph::{Graph, GraphEffect, GraphInput, GraphSettings};
 pub(crate) use handlers::{AgentDeclined, InspectAgents, ObserveGraph, Retry};
 use secrets::Secrets;
 
+use crate::clock;
+use crate::entropy::RandomBytes;
 use crate::graph_door::GraphDoorway;
 use crate::graph_setup::{Exchange, SecretStore};
 use crate::messages::{ChildDown, Done, Feed, TokenSent};
 use crate::occurrence::{Bulletin, Occurrence};
-use crate::{clock, entropy};
 
 /// So long the end may take: what is left at Microsoft then runs out by itself.
 const ENDING: Duration = Duration::from_secs(2);
@@ -76,7 +77,7 @@ impl GraphEndpoint {
         parent: GraphParent,
     ) -> Addr<Self> {
         let mut chance = [0; 8];
-        entropy::fill(&mut chance);
+        RandomBytes::default().fill(&mut chance);
         let seed = wiring.seed.map_or(u64::from_ne_bytes(chance), |seed| seed.wrapping_add(incarnation.into()));
         let now = clock::now();
         let machine = Graph::new(

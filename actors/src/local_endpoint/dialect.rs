@@ -2,12 +2,11 @@
 
 use presence_sip::{Dialect, Epid, Gather, SkypeConfig, SkypeSubscriber, Subscriber, SubscriberConfig};
 
-use crate::entropy;
 use crate::setup::{DialectSetup, EndpointSetup};
 
 /// What the endpoint speaks.
 pub(super) fn dialect(setup: &EndpointSetup, gather: Gather) -> Box<dyn Dialect> {
-    let entropy = || -> presence_sip::Entropy { Box::new(entropy::fill) };
+    let entropy = || setup.random.for_sip();
     match setup.dialect {
         DialectSetup::Simple => {
             let mut config = SubscriberConfig::new(setup.uri.clone(), "", "");

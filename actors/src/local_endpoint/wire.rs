@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 
 use actix::{AsyncContext, Context};
 use presence_core::{AgentUri, Attempt, EndedBy, EndpointInput, Failure, FailureKind, SubscriptionInput};
-use presence_sip::{Entropy, FlowId, Frame, SubscriberEffect, WireEvent};
+use presence_sip::{FlowId, Frame, SubscriberEffect, WireEvent};
 
 use super::handlers::PoolFound;
 use super::{Departure, LocalEndpoint};
+use crate::clock;
 use crate::messages::Feed;
 use crate::meters::SubscribeResult;
 use crate::pool_lookup::find_pool;
 use crate::setup::Pool;
-use crate::{clock, entropy};
 
 impl LocalEndpoint {
     fn tell(&self, uri: &AgentUri, input: SubscriptionInput) {
@@ -132,8 +132,8 @@ impl LocalEndpoint {
     pub(super) fn find_pool(&self, attempt: u32, ctx: &Context<Self>) {
         let pool = self.redirected.as_ref().unwrap_or(&self.setup.pool).clone();
         let (kind, back) = (self.setup.transport, ctx.address());
+        let mut order = self.setup.random.for_sip();
         actix_rt::spawn(async move {
-            let mut order: Entropy = Box::new(entropy::fill);
             let servers = find_pool(&pool, kind, &mut order).await;
             back.do_send(PoolFound { attempt, servers });
         });

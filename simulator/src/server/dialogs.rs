@@ -102,6 +102,12 @@ impl Dialogs {
         self.by_agent.iter().map(|(agent, dialogs)| (*agent, dialogs.len()))
     }
 
+    /// The agent of each dialog and its connection, by agent.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = (usize, ConnectionId)> + '_ {
+        let dialogs = self.by_agent.iter().flat_map(|(agent, numbers)| numbers.iter().map(|number| (*agent, *number)));
+        dialogs.filter_map(|(agent, number)| Some((agent, self.by_number.get(&number)?.connection)))
+    }
+
     /// The numbers of all dialogs.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         self.by_number.keys().copied().collect()

@@ -277,6 +277,12 @@ impl PresenceServer {
         counters
     }
 
+    /// Each subscription that there is: of which agent, and over which connection its NOTIFYs go out. The agents in the order
+    /// of the settings.
+    pub fn subscriptions(&self) -> impl Iterator<Item = (&AgentUri, ConnectionId)> {
+        self.dialogs.connections().map(|(agent, connection)| (&self.agents[agent].uri, connection))
+    }
+
     /// How many dialogs there are.
     #[must_use]
     pub fn active_subscriptions(&self) -> usize {
