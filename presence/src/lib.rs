@@ -81,7 +81,7 @@ mod restart;
 mod retry;
 mod rules;
 mod sampler;
-mod snapshot;
+pub mod snapshot;
 mod source_effect;
 mod subscription;
 #[cfg(test)]

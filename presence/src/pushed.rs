@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{AgentUri, Deadline, Presence, Publication, SourceEffect, SourceKind, Status};
+use crate::{AgentUri, Deadline, Freshness, Presence, Publication, PushedMemory, SourceEffect, SourceKind, Status};
 
 /// The longest time that one push can be good for; a longer one is shortened to it.
 pub const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -57,6 +57,33 @@ impl Pushed {
             state: State::Unknown,
             publication: Publication::new(now, uri, SourceKind::Attendant),
             effects: VecDeque::new(),
+        }
+    }
+
+    /// Goes on with what an earlier process was told: stale until it is pushed again or its time to live is over.
+    #[must_use]
+    pub fn resume(now: Instant, uri: AgentUri, memory: PushedMemory) -> Self {
+        let PushedMemory { presence, sequence, expires_at } = memory;
+        if expires_at <= now {
+            return Self::new(now, uri);
+        }
+        let expires_at = expires_at.min(now + MAX_TIME_TO_LIVE);
+        let presence = Arc::new(Presence { freshness: Freshness::Stale, ..(*presence).clone() });
+        Self {
+            state: State::Known { expires_at },
+            publication: Publication::resume(uri, presence, sequence, None),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// What the next process should know; none when nothing holds.
+    #[must_use]
+    pub fn memory(&self) -> Option<PushedMemory> {
+        match self.state {
+            State::Unknown => None,
+            State::Known { expires_at } => {
+                Some(PushedMemory { presence: Arc::clone(self.presence()), sequence: self.sequence(), expires_at })
+            }
         }
     }
 
@@ -167,6 +194,25 @@ mod tests {
         pushed.handle(later, push(Availability::BUSY, u64::MAX));
         assert_eq!(published(&mut pushed), [6500]);
         assert_eq!(pushed.poll_timeout(), Some((later + MAX_TIME_TO_LIVE, Deadline::Expiry)));
+    }
+
+    #[test]
+    fn what_an_earlier_process_was_told_is_stale_until_it_is_pushed_again_or_has_run_out() {
+        let (start, mut before) = pushed();
+        assert_eq!(before.memory(), None);
+        before.handle(start, push(Availability::AWAY, 60));
+        let memory = before.memory().expect("it holds");
+        let uri = || "sip:user1@domain.com".parse().expect("valid");
+        let later = start + Duration::from_secs(20);
+        let mut after = Pushed::resume(later, uri(), memory.clone());
+        assert_eq!((after.presence().freshness, after.presence().since), (Freshness::Stale, start));
+        assert_eq!(after.poll_timeout(), Some((start + Duration::from_secs(60), Deadline::Expiry)));
+        assert_eq!(published(&mut after), [0; 0]);
+        after.handle(later, push(Availability::AWAY, 60));
+        assert_eq!((published(&mut after), after.presence().freshness), (vec![15500], Freshness::Fresh));
+        assert_eq!((after.presence().since, after.sequence()), (start, 2));
+        let over = Pushed::resume(start + Duration::from_secs(60), uri(), memory);
+        assert_eq!((over.presence().freshness, over.poll_timeout()), (Freshness::Unknown, None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The life of one local endpoint: connect, probe, watch, recover, drain.
 
 mod ending;
+mod legacy;
 mod registration;
 mod state;
 #[cfg(test)]
@@ -88,6 +89,8 @@ pub struct EndpointLifecycle {
     /// What an operator was told since it was last up.
     alarmed: Option<TransitionReason>,
     reason: TransitionReason,
+    /// An earlier process was to leave the pool alone until then.
+    held_until: Option<Instant>,
 }
 
 impl EndpointLifecycle {
@@ -109,6 +112,7 @@ impl EndpointLifecycle {
             redirections: 0,
             alarmed: None,
             reason: TransitionReason::None,
+            held_until: None,
         }
     }
 

@@ -122,7 +122,10 @@ impl EndpointLifecycle {
 
     pub(super) fn start(&mut self, now: Instant) {
         match self.state {
-            State::Idle => self.connect(now, Since::Start),
+            State::Idle => match self.held_until.take().filter(|until| now < *until) {
+                Some(until) => self.rest_on(until),
+                None => self.connect(now, Since::Start),
+            },
             // It is started already, or over.
             State::Recovering(..)
             | State::Established(_)

@@ -1,4 +1,19 @@
 //! What a run of the provider leaves to the next one.
+//!
+//! | what | where |
+//! |---|---|
+//! | the values, in the time of the process that holds them | here |
+//! | the bytes: JSON Lines between a line that says what follows and one with a CRC-32 | `format` |
+//! | one line each | `records`, with the words of `words` |
+//! | from moments of one process to those of another, by the time of day | `clock` |
+
+mod clock;
+mod format;
+mod records;
+mod words;
+
+pub use clock::Anchor;
+pub use format::{Encoded, MAX_SNAPSHOT_BYTES, Snapshot, SnapshotError, decode, encode};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +28,9 @@ pub const LONGEST_SERVED: Duration = Duration::from_secs(15 * 60);
 /// It says nothing of dialogs, of calls and of what waited for a token: these end with the process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remembered {
-    /// When the earlier life sent its last SUBSCRIBE at the latest; none: it may have done so until this moment.
+    /// When it was collected: what is confirmed at that moment was fresh.
+    pub collected: Option<Instant>,
+    /// When the earlier life sent its last SUBSCRIBE at the latest; none: it may have done so until the restart.
     pub last_sent: Option<Instant>,
     /// The rates of throttles that were lowered, by the source whose agents they are for, in tokens per second.
     pub rates: Vec<(SourceKind, f64)>,
