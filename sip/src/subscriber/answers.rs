@@ -21,7 +21,7 @@ const CHALLENGE_LIMIT: u8 = 3;
 impl Subscriber {
     pub(super) fn answer(&mut self, now: Instant, response: &Message) {
         let Some(status) = response.status() else { return };
-        if self.probe_answer(now, response, status) {
+        if self.probe_answer(now, response, status) || self.query_answer(now, response, status) {
             return;
         }
         let stray = SubscriberEffect::Count(WireEvent::StrayResponse);

@@ -29,6 +29,7 @@ use crate::transaction::{AnsweredRequests, ClientTransaction};
 use book::{Book, Key};
 use dialog::{Dialog, DialogState, Document, Exchange, Purpose, Tries};
 use probe::{Probe, Suspect};
+use query::Queries;
 
 /// Every dialog and every transaction of one local endpoint: it puts subscriptions on the wire and reads what comes.
 ///
@@ -41,7 +42,7 @@ use probe::{Probe, Suspect};
 ///
 /// Contract: after every call drain [`Subscriber::poll_effect`], then arm one timer for [`Subscriber::poll_timeout`]
 /// and call [`Subscriber::handle_timeout`] when it has come; a call too many changes nothing. Whoever calls
-/// [`Subscriber::subscribe`], [`Subscriber::refresh`] or [`Subscriber::unsubscribe`] holds a token of the throttle;
+/// [`Subscriber::subscribe`], [`Subscriber::refresh`], [`Subscriber::unsubscribe`] or [`Subscriber::query`] holds a token of the throttle;
 /// repairs of such a request (a challenge, a longer lifetime, fewer headers) need none. Every attempt ends with one of
 /// `Failed` and `Ended`, unless it is forgotten or another attempt takes its dialog over; `Failed` means that the dialog
 /// is gone, except for [`FailureKind::Endpoint`], after which it may still be there and is refreshed by the next
@@ -57,6 +58,7 @@ pub struct Subscriber {
     tag: Identifier,
     probe: Option<Probe>,
     suspects: BTreeMap<AgentUri, Suspect>,
+    queries: Queries,
     effects: VecDeque<SubscriberEffect>,
     subscribes: u64,
     notifies: u64,
@@ -78,6 +80,7 @@ impl Subscriber {
             tag,
             probe: None,
             suspects: BTreeMap::new(),
+            queries: Queries::default(),
             effects: VecDeque::new(),
             subscribes: 0,
             notifies: 0,
@@ -224,6 +227,7 @@ impl Subscriber {
                 }
             }
         }
+        self.queries_lost();
         self.probe_lost(failure());
     }
 
@@ -245,7 +249,8 @@ impl Subscriber {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let probe = self.probe.as_ref().and_then(Probe::poll_timeout);
-        [self.book.poll_timeout(), self.answered.poll_timeout(), probe].into_iter().flatten().min()
+        let own = [self.book.poll_timeout(), self.answered.poll_timeout(), self.queries.poll_timeout(), probe];
+        own.into_iter().flatten().min()
     }
 
     /// How much it holds and has done.

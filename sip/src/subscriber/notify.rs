@@ -21,7 +21,8 @@ impl Subscriber {
             Method::Ack => return,
             // Nor is a BENOTIFY, not even with a refusal (MS-SIP).
             Method::Benotify => {
-                return self.notified(now, request).unwrap_or_else(|(_, event)| self.count_unanswered(event));
+                let taken = self.query_notified(request).unwrap_or_else(|| self.notified(now, request));
+                return taken.unwrap_or_else(|(_, event)| self.count_unanswered(event));
             }
             _ => {}
         }
@@ -32,9 +33,13 @@ impl Subscriber {
             return self.respond(flow, request, code, None);
         }
         let (code, event) = match method {
-            Method::Notify => match self.matching(request) {
-                Ok(key) => return self.notify(now, flow, request, key),
-                Err((code, event)) => (code, Some(event)),
+            Method::Notify => match self.query_notified(request) {
+                Some(Ok(())) => (200, None),
+                Some(Err((code, event))) => (code, Some(event)),
+                None => match self.matching(request) {
+                    Ok(key) => return self.notify(now, flow, request, key),
+                    Err((code, event)) => (code, Some(event)),
+                },
             },
             method => peer::other_request(method),
         };

@@ -16,6 +16,7 @@ impl Subscriber {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.answered.handle_timeout(now);
         self.probe_due(now);
+        self.queries_due(now);
         while let Some(key) = self.book.pop_due(now) {
             self.dialog_due(now, key);
             self.book.rearm(key);

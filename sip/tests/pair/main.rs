@@ -10,4 +10,5 @@ mod misbehaviour;
 mod notifier;
 mod oracle;
 mod properties;
+mod queries;
 mod requests;
