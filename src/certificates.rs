@@ -20,6 +20,8 @@ pub(crate) struct Certificate {
     pub(crate) subject: String,
     /// Who issued it: the common name, otherwise the whole name.
     pub(crate) issuer: String,
+    /// Its number at the issuer, in hexadecimal digits.
+    pub(crate) serial: String,
     /// The host names and addresses of its subject alternative name, in lower case and in their order.
     pub(crate) names: Vec<String>,
     /// From when it is valid, in seconds since 1970.
@@ -43,6 +45,7 @@ impl Certificate {
             common_name: common_name(parsed.subject()),
             subject: safe(&parsed.subject().to_string()),
             issuer: common_name(parsed.issuer()).unwrap_or_else(|| safe(&parsed.issuer().to_string())),
+            serial: serial(parsed.raw_serial()),
             names: Vec::new(),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -122,6 +125,11 @@ impl Certificate {
         }
         format!("valid until {} ({} left)", day(self.not_after), days_text(days))
     }
+}
+
+/// At most 20 bytes (RFC 5280 section 4.1.2.2), whatever the issuer thought.
+fn serial(bytes: &[u8]) -> String {
+    bytes.iter().take(20).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The address of an entry: 4 or 16 bytes.

@@ -34,7 +34,7 @@ fn unusable_files(settings: &Settings) -> Vec<String> {
     let tokens = settings.http.iter().filter_map(|http| Access::load(http.tokens.as_ref()?).err());
     let listener = settings.http.iter().filter_map(|http| {
         let (certificate, key) = (http.certificate.as_ref()?, http.private_key.as_ref()?);
-        tls::server(certificate, key, Timestamp::now()).err()
+        tls::check(certificate, key).err()
     });
     let listener = listener.map(|error| format!("TLS of the HTTP API: {error}"));
     pool.chain(tokens.map(|error| error.to_string())).chain(listener).collect()

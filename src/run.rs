@@ -1,9 +1,11 @@
 //! `presence-provider run`: the standalone process.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Actor;
+use jiff::Timestamp;
 use presence_actors::{GraphClientError, GraphNetwork, Provider, Setup, graph_client};
 use presence_config::{ContactCenter, HttpSettings, Settings};
 use presence_core::log_text::ConfigurationLine;
@@ -12,6 +14,8 @@ use crate::assemble::{self, AssembleError};
 use crate::exit::Exit;
 use crate::hosted_ucc::HostedUcc;
 use crate::http::{self, Access, Api, Observatory, Serving};
+use crate::pulse::{self, Pulse};
+use crate::renewal::{Certificates, Use};
 use crate::service_manager::ServiceManager;
 use crate::shutdown::{Ending, Signal, Signals, within_grace};
 
@@ -65,11 +69,13 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
     let access = settings.http.as_ref().map(access).transpose()?;
     let mut signals = Signals::listen()?;
     log_configuration(settings);
+    let certificates = pool_certificates(&setup);
     let provider = Provider::start(setup);
+    let pulse = Pulse::start(Arc::clone(provider.meters()), pulse::end_the_process);
     let queues: Vec<_> =
         settings.contact_centers.iter().map(|center| HostedUcc::new(center, provider.clone()).start()).collect();
     log_queues(&settings.contact_centers);
-    let http = match open_http(settings, access, &provider).await {
+    let http = match open_http(settings, access, &provider, &certificates).await {
         Ok(http) => http,
         Err(error) => {
             // What has begun is ended: actors whose runtime goes away under them would be told as a fault.
@@ -77,6 +83,7 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
             return Err(error);
         }
     };
+    let looking = actix::spawn(Arc::clone(&certificates).keep_looking());
     let service_manager = ServiceManager::find();
     let observatory = http.as_ref().map(|(_, observatory)| observatory.clone());
     let telling = service_manager.ready(|| observatory.unwrap_or_else(|| Observatory::start(provider.clone())));
@@ -87,11 +94,12 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
             tracing::error!(logger = "UccStarter", "the {what} cannot be mended inside this process; it ends so that the service manager starts it afresh");
             return Ok(Exit::Internal);
         }
-        signal = signals.end() => signal,
+        signal = signals.end_or_reload(|| reload(&certificates)) => signal,
     };
+    looking.abort();
     service_manager.stopping();
     end(&provider, &mut signals, signal, grace).await;
-    drop((queues, telling));
+    drop((queues, telling, pulse));
     if let Some((http, _)) = http {
         http.end().await;
     }
@@ -105,6 +113,24 @@ fn prepare_graph(setup: &mut Setup) -> Result<(), GraphClientError> {
         graph.network = GraphNetwork::Memory(client);
     }
     Ok(())
+}
+
+/// The certificate that the pool sees is followed; both endpoints show the same.
+fn pool_certificates(setup: &Setup) -> Arc<Certificates> {
+    let certificates = Arc::<Certificates>::default();
+    if let Some(identity) = setup.endpoints.iter().find_map(|endpoint| endpoint.tls.clone()) {
+        certificates.follow(Use::Pool, Arc::new(identity), Timestamp::now());
+    }
+    certificates
+}
+
+/// SIGHUP.
+fn reload(certificates: &Certificates) {
+    tracing::info!(
+        logger = "UccStarter",
+        "SIGHUP: the certificates are read again; a changed Config.xml takes effect at a restart"
+    );
+    certificates.look_soon();
 }
 
 /// Who may use the HTTP API.
@@ -122,9 +148,11 @@ async fn open_http(
     settings: &Settings,
     access: Option<Access>,
     provider: &Provider,
+    certificates: &Arc<Certificates>,
 ) -> Result<Option<(Serving, Observatory)>, RunError> {
     let (Some(http), Some(access)) = (&settings.http, access) else { return Ok(None) };
-    let api = Api::start(provider.clone(), access, http.clone(), settings.clone());
+    let mut api = Api::start(provider.clone(), access, http.clone(), settings.clone());
+    api.certificates = Arc::clone(certificates);
     let observatory = api.observatory.clone();
     match http::serve(api).await {
         Ok(serving) => {

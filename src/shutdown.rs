@@ -15,7 +15,7 @@ pub enum Signal {
     Terminate,
     /// The operator ends it at the keyboard (SIGINT, Ctrl-C; on Windows also Ctrl-Break and the closed window).
     Interrupt,
-    /// The operator asks for a new configuration (SIGHUP); this version reads it only at a start.
+    /// The operator has changed files (SIGHUP): certificates are read again; the configuration only at a start.
     Reload,
 }
 
@@ -49,15 +49,23 @@ impl Signals {
         self.0.next().await
     }
 
-    /// Waits until the process is asked to end. A request to reload is answered in the log: the configuration takes
-    /// effect at a restart, and ending instead would be a surprise.
+    /// Waits until the process is asked to end. A request to reload is answered in the log: there is nothing that could
+    /// be read again, and ending instead would be a surprise.
     pub async fn end(&mut self) -> Signal {
+        let nothing = || {
+            tracing::warn!(
+                logger = "UccStarter",
+                "SIGHUP changes nothing: restart the service for a new configuration"
+            );
+        };
+        self.end_or_reload(nothing).await
+    }
+
+    /// Waits until the process is asked to end, and does this at each request to reload.
+    pub async fn end_or_reload(&mut self, mut reload: impl FnMut()) -> Signal {
         loop {
             match self.next().await {
-                Signal::Reload => tracing::warn!(
-                    logger = "UccStarter",
-                    "SIGHUP changes nothing: restart the service for a new configuration"
-                ),
+                Signal::Reload => reload(),
                 end @ (Signal::Terminate | Signal::Interrupt) => return end,
             }
         }

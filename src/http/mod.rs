@@ -13,6 +13,8 @@ mod body;
 mod calls;
 pub mod convert;
 mod dashboard;
+#[doc(hidden)]
+pub mod door;
 mod events;
 mod feed;
 mod health;
@@ -35,6 +37,8 @@ use std::time::Instant;
 use presence_actors::Provider;
 use presence_config::{HttpSettings, Settings};
 use tokio_util::sync::CancellationToken;
+
+use crate::renewal::Certificates;
 
 pub use access::{Access, Caller, Scope, ScopeError, TokensError};
 pub use attendant::Pushers;
@@ -70,6 +74,8 @@ pub struct Api {
     pub rate: Arc<RequestRate>,
     /// What the API counts about itself.
     pub meters: Arc<HttpMeters>,
+    /// The certificates of the process, which are read again while it runs.
+    pub certificates: Arc<Certificates>,
     /// When the process began.
     pub started: Instant,
     /// Cancelled when the service ends: streams of events say goodbye.
@@ -88,6 +94,7 @@ impl Api {
             observers: Admission::of_observers(),
             rate: Arc::new(RequestRate::new(settings.requests_per_second)),
             meters: Arc::default(),
+            certificates: Arc::default(),
             started: presence_actors::now(),
             closing: CancellationToken::new(),
             provider,

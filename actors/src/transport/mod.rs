@@ -48,7 +48,7 @@ pub use memory::{MemoryNetwork, MemoryPool};
 pub use refusals::Refusal;
 pub use settings::{ConnectionLimits, Server, TransportSettings};
 pub(crate) use stream::plain;
-pub use tls::{TlsError, TlsFiles, TlsIdentity};
+pub use tls::{TlsError, TlsFiles, TlsIdentity, TlsRenewal};
 pub use traffic::Traffic;
 
 /// What happened on the network; facts, in the order in which they happened on their connection.

@@ -1,9 +1,14 @@
 //! Every metric, from what the parts of the process say of themselves. docs/operations.md has the table.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
+use jiff::Timestamp;
+use presence_actors::transport::Refusal;
 use presence_actors::{EndpointView, HistogramReading, MeterReadings, SourceView};
 use presence_core::{EndpointState, FailureKind, Freshness, SourceKind};
+
+use presence_sip::WireEvent;
 
 use super::super::convert::state_of;
 use super::super::model::{AgentState, FailureOwner, SourceName};
@@ -12,6 +17,7 @@ use super::Stream;
 use super::exposition::{Exposition, Labels, Reading, labelled, plain};
 use super::http_meters::REQUEST_BOUNDS;
 use super::process::Process;
+use crate::renewal::{CertificateReading, Use};
 
 const ENDPOINT_STATES: [EndpointState; 7] = [
     EndpointState::Idle,
@@ -186,9 +192,73 @@ fn endpoint_wires(answer: &mut Exposition, endpoints: &[&EndpointView]) {
     each("presence_sip_deviations", "Received and not as it should be, all kinds together", |view| {
         view.deviations.values().sum()
     });
+    let refused = endpoints.iter().flat_map(|view| {
+        NOTIFY_REFUSALS.into_iter().map(|(reason, events)| {
+            let counted = events.iter().filter_map(|event| view.deviations.get(event)).sum::<u64>();
+            let count = match reason {
+                "wrong_peer" => view.refused.get(&Refusal::StrangersNotify).copied().unwrap_or_default(),
+                _ => counted,
+            };
+            (reasoned(view, reason), count as f64)
+        })
+    });
+    answer.counter(
+        "presence_notify_refused",
+        "NOTIFYs, BENOTIFYs and documents in them that were not taken, by reason; they change nothing",
+        refused,
+    );
+    let refused = endpoints.iter().flat_map(|view| {
+        Refusal::ALL
+            .into_iter()
+            .map(|why| (reasoned(view, why.word()), view.refused.get(&why).copied().unwrap_or_default() as f64))
+    });
+    answer.counter(
+        "presence_sip_refused",
+        "Connections, handshakes and datagrams that were refused, ended or slowed down by a limit, by reason",
+        refused,
+    );
+    let mut each = |name: &str, help: &str, value: fn(&EndpointView) -> u64| {
+        answer.counter(name, help, endpoints.iter().map(|view| (endpoint(view), value(view) as f64)));
+    };
     each("presence_sip_received_bytes", "Bytes of SIP received", |view| view.bytes_received);
     each("presence_sip_sent_bytes", "Bytes of SIP sent", |view| view.bytes_sent);
     each("presence_sip_connections", "Connections made, by us and by the pool", |view| view.connections);
+}
+
+/// What a notification was not taken for, and what that is on the wire.
+const NOTIFY_REFUSALS: [(&str, &[WireEvent]); 9] = [
+    ("wrong_peer", &[]),
+    ("unknown_dialog", &[WireEvent::Unmatched, WireEvent::UnmatchedBenotify]),
+    ("wrong_tag", &[WireEvent::WrongTag]),
+    ("other_notifier", &[WireEvent::Forked]),
+    ("old_cseq", &[WireEvent::StaleCSeq]),
+    ("repeated_cseq", &[WireEvent::Duplicate]),
+    ("other_event", &[WireEvent::BadEvent]),
+    ("no_state", &[WireEvent::MissingState]),
+    ("foreign_resource", &[WireEvent::ForeignResource]),
+];
+
+fn reasoned(view: &EndpointView, reason: &'static str) -> Labels {
+    vec![("endpoint", word(view.kind).into()), ("reason", reason.into())]
+}
+
+/// The certificates that we show.
+pub(super) fn certificates(answer: &mut Exposition, now: Timestamp, read: &BTreeMap<Use, CertificateReading>) {
+    let name = |of: &Use| labelled("use", of.word());
+    let left = read.iter().filter_map(|(of, read)| Some((name(of), (read.not_after? - now.as_second()) as f64)));
+    answer.gauge(
+        "presence_certificate_expiry_seconds",
+        "In how many seconds the certificate that we show runs out; below 0 it has",
+        left,
+    );
+    let renewed = read.iter().map(|(of, read)| (name(of), read.renewed as f64));
+    answer.counter("presence_certificate_renewals", "Certificates that were renewed without a restart", renewed);
+    let refused = read.iter().map(|(of, read)| (name(of), read.refused as f64));
+    answer.counter(
+        "presence_certificate_refused",
+        "Changes of certificate files that could not be used, each time",
+        refused,
+    );
 }
 
 /// What the actors have counted.
@@ -205,6 +275,11 @@ pub(super) fn counted(answer: &mut Exposition, read: &MeterReadings) {
         "Abandoned agents that an operator had tried again, each time",
         plain(read.revived as f64),
     );
+    answer.counter(
+        "presence_agents_turned_away",
+        "Agents that were not taken because there are as many as there may be, each time",
+        plain(read.turned_away as f64),
+    );
     let transitions = read.transitions.iter().map(|((kind, state), count)| {
         (vec![("endpoint", word(*kind).into()), ("state", state.to_string().into())], *count as f64)
     });
@@ -219,6 +294,7 @@ pub(super) fn counted(answer: &mut Exposition, read: &MeterReadings) {
         &read.token_wait,
     );
     histogram("presence_delivery_seconds", "From a change of presence to its delivery to a queue", &read.delivery);
+    histogram("presence_actors_late_seconds", "How late the thread of the actors ran what was due", &read.late);
     answer.counter("presence_actor_restarts", "Actors that died of a bug, each time", plain(read.restarts as f64));
 }
 

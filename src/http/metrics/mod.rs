@@ -12,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Accept, Header, QualityItem};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
 use presence_actors::{now, time_of_day};
 use utoipa::OpenApi;
 
@@ -54,6 +55,7 @@ async fn metrics(caller: Caller, api: web::Data<Api>, request: HttpRequest) -> R
     collect::counted(&mut answer, &api.provider.meters().read());
     let (agents, pushers) = api.pushers.counts().await;
     collect::pushed(&mut answer, agents, pushers);
+    collect::certificates(&mut answer, Timestamp::now(), &api.certificates.read());
     collect::api(&mut answer, &api.meters);
     let started = time_of_day(api.started).duration_since(UNIX_EPOCH).unwrap_or_default();
     collect::process(&mut answer, started.as_secs_f64());

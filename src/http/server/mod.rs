@@ -28,6 +28,7 @@ use super::{
     Api, HttpMeters, agents, attendant, body, calls, dashboard, events, health, metrics, notifications, openapi,
     status, tls, uccs,
 };
+use crate::renewal::Use;
 
 /// Threads that read requests and write answers; the actors have their own.
 const WORKERS: usize = 2;
@@ -168,7 +169,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub async fn serve(api: Api) -> Result<Serving, ServeError> {
     let settings = api.settings.clone();
     let tls = match (&settings.certificate, &settings.private_key) {
-        (Some(certificate), Some(key)) => Some(tls::server(certificate, key, Timestamp::now())?),
+        (Some(certificate), Some(key)) => {
+            let now = Timestamp::now();
+            let identity = Arc::new(tls::Identity::load(certificate, key, now)?);
+            let config = identity.server()?;
+            api.certificates.follow(Use::Http, Arc::new(identity), now);
+            Some(config)
+        }
         (None, None) => None,
         _ => return Err(ServeError::Half),
     };
