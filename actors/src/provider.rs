@@ -7,25 +7,27 @@ use std::time::Duration;
 
 use actix::{Addr, Context, MailboxError, Recipient, Supervisor};
 use presence_core::{
-    AgentUri, EndpointKind, EndpointSet, Remembered, SourceKind, SourceRules, SubscriptionPolicy,
+    AgentUri, EndpointKind, EndpointSet, RecoveryOrder, Remembered, SourceKind, SourceRules, SubscriptionPolicy,
     Throttle as ThrottleMachine,
 };
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::clock;
 use crate::graph_client::{GraphClientError, graph_client};
 use crate::graph_door::GraphDoor;
 use crate::graph_setup::GraphSetup;
 use crate::messages::{Drain, Join, PresenceEvent, Push, PushRefused, Revive, Withdraw};
 use crate::meters::Meters;
 use crate::occurrence::{Bulletin, Occurrence};
+use crate::remember::{AGENTS_PER_TURN, CollectAgents, CollectEndpoints, CollectGraph, Collected, Legacy};
 use crate::router::{CountUccs, Router, SourceHandle};
-use crate::setup::Setup;
+use crate::setup::{EndpointSetup, Setup};
 use crate::sources::{
     Attendant, GraphWiring, Introduce, MsGraph, PanicAgent, PanicEndpoint, PanicGraph, Pstn, Source, Ucma,
 };
 use crate::supervise::Escalation;
-use crate::throttle::{ObserveThrottle, Throttle};
+use crate::throttle::{Machine, ObserveThrottle, Throttle};
 use crate::ucc::{UccClient, UccHandle, UccId};
 use crate::views::{
     AgentView, CallView, CountCalls, FindAgent, ObserveCalls, ObserveSource, ObserveUccs, ProviderView, UccView,
@@ -54,19 +56,24 @@ impl Provider {
     #[must_use]
     pub fn start(setup: Setup) -> Self {
         let (escalation, fatal) = Escalation::new();
-        let machine = ThrottleMachine::new(setup.subscriptions_per_second);
+        let identities: Vec<_> = setup.endpoints.iter().map(EndpointSetup::identity).collect();
+        let mut legacy = Legacy::new(clock::now(), setup.restored, &identities);
+        let mut machine = ThrottleMachine::with_order(setup.subscriptions_per_second, RecoveryOrder::new(clock::now()));
+        resume(&mut machine, &legacy, SourceKind::Ucma);
         let bulletin = Bulletin::new();
         let (meters, up) = (Arc::clone(&bulletin.meters), escalation.clone());
         let throttle = Supervisor::start(move |_: &mut Context<Throttle>| Throttle::new(machine, meters, up));
 
         let mut sources = Vec::new();
         let attendant = setup.rules.attendant.is_some().then(|| {
-            let source = Source::launch(Attendant, None, bulletin.clone(), escalation.clone());
+            let left = legacy.take(SourceKind::Attendant);
+            let source = Source::launch(Attendant, left, None, throttle.clone(), bulletin.clone(), escalation.clone());
             sources.push(Source::handle(&source));
             source
         });
         let pstn = setup.rules.pstn.then(|| {
-            let source = Source::launch(Pstn::default(), None, bulletin.clone(), escalation.clone());
+            let (pstn, left) = (Pstn::default(), BTreeMap::new());
+            let source = Source::launch(pstn, left, None, throttle.clone(), bulletin.clone(), escalation.clone());
             sources.push(Source::handle(&source));
             source
         });
@@ -82,7 +89,7 @@ impl Provider {
                 );
                 None
             }
-            (Some(_), Some(graph)) => match start_graph(graph, retry, &bulletin, &escalation) {
+            (Some(_), Some(graph)) => match start_graph(graph, retry, &mut legacy, &throttle, &bulletin, &escalation) {
                 Ok(graph) => {
                     sources.push(Source::handle(&graph.0));
                     Some(graph)
@@ -99,8 +106,10 @@ impl Provider {
             let endpoints = setup.endpoints.iter().fold(EndpointSet::EMPTY, |set, endpoint| set.with(endpoint.kind));
             let policy = SubscriptionPolicy { retry: setup.retry, max_failures: setup.max_failures, endpoints };
             let source = Source::launch(
-                Ucma::new(policy, setup.subscriptions_per_second, setup.endpoints),
+                Ucma::new(policy, setup.subscriptions_per_second, setup.endpoints, &legacy.endpoints),
+                legacy.take(SourceKind::Ucma),
                 Some(throttle.clone()),
+                throttle.clone(),
                 bulletin.clone(),
                 escalation.clone(),
             );
@@ -179,7 +188,49 @@ impl Provider {
     /// What the next run is to begin with, as of now; [`Setup::restored`] gives it back. Without the queues of other
     /// processes, which are the caller's.
     pub async fn remember(&self) -> Remembered {
-        Remembered::default()
+        self.collect().await.read()
+    }
+
+    /// The same in two steps: this one takes the actors' time in short turns, and [`Collected::read`] takes the time of
+    /// whoever calls it.
+    pub async fn collect(&self) -> Collected {
+        let mut collected = Collected { at: Some(clock::now()), ..Collected::default() };
+        for source in self.sources.iter().filter(|source| source.kind != SourceKind::Pstn) {
+            for unclaimed in [false, true] {
+                let mut after = None;
+                loop {
+                    let turn = CollectAgents { after: after.take(), unclaimed };
+                    let agents = source.collect.send(turn).await.unwrap_or_default();
+                    let is_last = agents.len() < AGENTS_PER_TURN;
+                    after = agents.last().map(|(uri, _)| uri.clone());
+                    collected.agents.extend(agents.into_iter().map(|(uri, kept)| (source.kind, uri, kept)));
+                    if is_last {
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(source) = &self.ucma {
+            collected.rest.endpoints = source.send(CollectEndpoints).await.unwrap_or_default();
+        }
+        if let Ok(throttle) = self.throttle.send(ObserveThrottle).await
+            && throttle.rate < f64::from(throttle.configured_rate)
+        {
+            collected.rest.rates.push((SourceKind::Ucma, throttle.rate));
+        }
+        if let Some((source, _)) = &self.graph {
+            let mut after = None;
+            loop {
+                let memory = source.send(CollectGraph { after: after.take() }).await.unwrap_or_default();
+                after = memory.names.last().map(|name| (Arc::clone(&name.tenant), Arc::clone(&name.name)));
+                collected.rest.graph.accounts.extend(memory.accounts);
+                collected.rest.graph.names.extend(memory.names);
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        collected
     }
 
     /// Which source serves which agent, and why.
@@ -292,10 +343,19 @@ impl Provider {
     }
 }
 
+/// Goes on at the pace of an earlier run, and not at once after it.
+fn resume(throttle: &mut Machine, legacy: &Legacy, source: SourceKind) {
+    if let Some(last_sent) = legacy.last_sent {
+        throttle.resume(clock::now(), last_sent, legacy.rate(source));
+    }
+}
+
 /// Starts the source of Microsoft Graph, with a throttle of its own: the pool's tokens protect the pool.
 fn start_graph(
     setup: GraphSetup,
     policy: SubscriptionPolicy,
+    legacy: &mut Legacy,
+    order: &Addr<Throttle>,
     bulletin: &Bulletin,
     escalation: &Escalation,
 ) -> Result<(Addr<Source<MsGraph>>, GraphDoor), GraphClientError> {
@@ -311,10 +371,15 @@ fn start_graph(
         exchange,
         secrets: setup.secrets,
         seed: setup.seed,
+        left: std::mem::take(&mut legacy.graph),
     };
     let (door, doorway) = GraphDoor::open();
-    let (machine, up) = (ThrottleMachine::new(setup.agents_per_second), escalation.clone());
+    // Nobody tells this one how agents stand: whole batches come back together, the oldest request first.
+    let mut machine = ThrottleMachine::with_order(setup.agents_per_second, RecoveryOrder::new(clock::now()));
+    resume(&mut machine, legacy, SourceKind::MsGraph);
+    let up = escalation.clone();
     let throttle = Supervisor::start(move |_: &mut Context<Throttle>| Throttle::new(machine, Arc::default(), up));
     let source = MsGraph::new(policy, wiring, doorway);
-    Ok((Source::launch(source, Some(throttle), bulletin.clone(), escalation.clone()), door))
+    let left = legacy.take(SourceKind::MsGraph);
+    Ok((Source::launch(source, left, Some(throttle), order.clone(), bulletin.clone(), escalation.clone()), door))
 }

@@ -15,6 +15,7 @@ use crate::messages::{
     Revived, Subscribe, Unsubscribe, Unwatch, Watch, Withdraw,
 };
 use crate::meters::Meters;
+use crate::remember::CollectAgents;
 use crate::sources::PanicAgent;
 use crate::supervise::Escalation;
 use crate::ucc::{UccHandle, UccId, log_source};
@@ -33,6 +34,7 @@ pub(crate) struct SourceHandle {
     pub(crate) find: Recipient<FindAgent>,
     pub(crate) revive: Recipient<ReviveAgents>,
     pub(crate) drill: Recipient<PanicAgent>,
+    pub(crate) collect: Recipient<CollectAgents>,
 }
 
 /// What one UCC wants.

@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use presence_core::{AgentUri, EndpointKind, EndpointPolicy, Remembered, RetryPolicy, SourceRules};
+use presence_core::{AgentUri, EndpointKind, EndpointMemory, EndpointPolicy, Remembered, RetryPolicy, SourceRules};
 use presence_sip::{Credentials, Limits, Timers, TransportKind};
 
 use crate::entropy::RandomBytes;
@@ -109,6 +109,17 @@ impl EndpointSetup {
             memory: None,
             random: RandomBytes::default(),
         }
+    }
+}
+
+impl EndpointSetup {
+    /// Which endpoint it is, for the next run: nothing is held against it.
+    pub(crate) fn identity(&self) -> EndpointMemory {
+        let pool = match &self.pool {
+            Pool::Address { .. } => self.pool.target().unwrap_or_default(),
+            Pool::Discover { domain } => format!("discovered from {domain}"),
+        };
+        EndpointMemory { kind: self.kind, uri: self.uri.clone(), pool: pool.into(), next_attempt: None, troubles: 0 }
     }
 }
 

@@ -95,6 +95,14 @@ impl Governor {
         }
     }
 
+    /// Goes on with a wait of an earlier run, no longer than any is.
+    pub(crate) fn resume(&mut self, now: Instant, until: Instant, cause: Cause, opened: u32) {
+        if now < until {
+            self.opened = opened;
+            self.breaker = Breaker::Open { until: until.min(now + LONGEST_RETRY_AFTER), cause };
+        }
+    }
+
     /// May a request be sent?
     pub(crate) fn gate(&self, now: Instant) -> Gate {
         match self.breaker {

@@ -144,6 +144,11 @@ impl AgentMemory {
         }
     }
 
+    /// Of an agent that begins with this.
+    pub(crate) fn of(memory: Option<Memory>) -> Self {
+        Self(Mutex::new(memory))
+    }
+
     pub(super) fn keep(&self, memory: Memory) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(memory);
     }

@@ -2,6 +2,7 @@
 
 mod handlers;
 mod life;
+mod standing;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use presence_core::{AgentUri, Change, EndpointKind, FailureKind, SourceEffect, S
 
 pub(crate) use handlers::{FeedLine, FeedPushed, TakeBack};
 pub(crate) use life::{AgentMemory, Birth, Life, Memory};
+use standing::Told;
 
 use crate::clock;
 use crate::messages::{AgentIdle, CancelToken, ChildDown, SendSubscribe, SendUnsubscribe, TakeToken, TokenSent};
@@ -23,6 +25,8 @@ use crate::watchers::Watchers;
 pub(crate) struct AgentContext {
     pub(crate) source: SourceKind,
     pub(crate) throttle: Option<Addr<Throttle>>,
+    /// Who is told how the agents stand: the pool's throttle, whichever source they are of.
+    pub(crate) order: Addr<Throttle>,
     pub(crate) endpoints: Mutex<Vec<AgentDoor>>,
     pub(crate) idle: Recipient<AgentIdle>,
     pub(crate) down: Recipient<ChildDown<AgentUri>>,
@@ -51,6 +55,10 @@ pub(crate) struct Agent {
     /// The provider shuts down: nothing is kept for later.
     leaving: bool,
     told_to_stop: bool,
+    /// Somebody's order to watch it is on its way.
+    expected: bool,
+    /// How it stands, as the throttle knows it.
+    told: Told,
 }
 
 impl Agent {
@@ -62,14 +70,22 @@ impl Agent {
         shared: Arc<AgentContext>,
         memory: Arc<AgentMemory>,
     ) -> Self {
-        let (timer, orders, leaving, told_to_stop) = (None, 0, false, false);
-        Self { uri, incarnation, life, watchers, shared, memory, timer, orders, leaving, told_to_stop }
+        let (timer, orders, leaving, told_to_stop, expected) = (None, 0, false, false, false);
+        let told = Told::default();
+        Self { uri, incarnation, life, watchers, shared, memory, timer, orders, leaving, told_to_stop, told, expected }
+    }
+
+    /// The same agent; somebody's order to watch it follows.
+    pub(crate) fn expected(self, expected: bool) -> Self {
+        Self { expected, ..self }
     }
 
     /// The only place with side effects: performs what the machine asks for, then arms the one timer.
     ///
     /// True when an endpoint was told to put the agent on the wire.
     fn drive(&mut self, ctx: &mut Context<Self>) -> bool {
+        // Before it asks for a token: whose turn it is depends on it.
+        self.tell_standing();
         let mut is_sending = false;
         match &mut self.life {
             Life::Subscribed(machine) => {
@@ -241,11 +257,12 @@ impl Actor for Agent {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         // An agent that is created again has watchers from the beginning, and tells them only what is new.
-        self.wanted(!self.watchers.is_empty());
+        self.wanted(self.expected || !self.watchers.is_empty());
         self.drive(ctx);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
+        self.take_back_standing();
         if !self.told_to_stop {
             self.shared.down.do_send(ChildDown { child: self.uri.clone(), incarnation: self.incarnation });
         }

@@ -9,6 +9,7 @@ use presence_graph::{Answer, ExchangeId, GraphAgentView, GraphInput, GraphView, 
 use super::{ENDING, GraphEndpoint};
 use crate::clock;
 use crate::messages::{Drain, PanicNow, SendSubscribe, SendUnsubscribe, TokenSent};
+use crate::remember::CollectGraph;
 
 impl GraphEndpoint {
     fn token_is_used(&self) {
@@ -94,6 +95,15 @@ impl Handler<ObserveGraph> for GraphEndpoint {
         view.counters.notices += forged;
         view.counters.notices_dropped += forged;
         MessageResult(view)
+    }
+}
+
+impl Handler<CollectGraph> for GraphEndpoint {
+    type Result = MessageResult<CollectGraph>;
+
+    fn handle(&mut self, message: CollectGraph, _: &mut Context<Self>) -> Self::Result {
+        let after = message.after.as_ref().map(|(tenant, name)| (&**tenant, &**name));
+        MessageResult(self.machine.memory(clock::now(), after))
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Recipient, SpawnHandle, WrapFuture};
-use presence_core::{AgentUri, Attempt, EndpointKind, SubscriptionInput};
+use presence_core::{AgentUri, Attempt, EndpointKind, GraphMemory, SubscriptionInput};
 use presence_graph::wire::Notice;
 use presence_graph::{Graph, GraphEffect, GraphInput, GraphSettings};
 
@@ -38,6 +38,8 @@ pub(crate) struct GraphWiring {
     pub(crate) secrets: Arc<dyn SecretStore>,
     /// Of the first incarnation; the next ones count on from it.
     pub(crate) seed: Option<u64>,
+    /// What an earlier run has left to the first incarnation.
+    pub(crate) left: GraphMemory,
 }
 
 /// What the endpoint tells the actors above and beside it.
@@ -80,7 +82,7 @@ impl GraphEndpoint {
         RandomBytes::default().fill(&mut chance);
         let seed = wiring.seed.map_or(u64::from_ne_bytes(chance), |seed| seed.wrapping_add(incarnation.into()));
         let now = clock::now();
-        let machine = Graph::new(
+        let mut machine = Graph::new(
             now,
             clock::time_of_day(now),
             wiring.settings.clone(),
@@ -88,6 +90,9 @@ impl GraphEndpoint {
             &wiring.graph_host,
             seed,
         );
+        if incarnation == 1 {
+            machine.resume(now, &wiring.left);
+        }
         Self::create(|ctx| Self {
             machine,
             agents: BTreeMap::new(),

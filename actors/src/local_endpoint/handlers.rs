@@ -1,13 +1,14 @@
 //! What an endpoint does with each message: it feeds a machine, and then drives the effects of both.
 
 use actix::{Handler, MessageResult};
-use presence_core::{EndedBy, EndpointInput, Failure, FailureKind, SubscriptionInput};
+use presence_core::{EndedBy, EndpointInput, EndpointMemory, Failure, FailureKind, SubscriptionInput};
 use presence_sip::FlowId;
 
 use super::{Departure, LocalEndpoint, Member};
 use crate::clock;
 use crate::messages::{Drain, Feed, PanicNow, SendSubscribe, SendUnsubscribe};
 use crate::meters::SubscribeResult;
+use crate::remember::CollectEndpoints;
 use crate::setup::DialectSetup;
 use crate::transport::{DiscoveryError, Refusal, Server, TransportEvent};
 use crate::views::{EndpointView, ObserveEndpoint};
@@ -149,6 +150,15 @@ impl Handler<Drain> for LocalEndpoint {
             Departure::Done => self.lifecycle_input(EndpointInput::Drained),
         }
         self.drive(ctx);
+    }
+}
+
+impl Handler<CollectEndpoints> for LocalEndpoint {
+    type Result = Vec<EndpointMemory>;
+
+    fn handle(&mut self, _: CollectEndpoints, _: &mut Self::Context) -> Self::Result {
+        let (next_attempt, troubles) = self.lifecycle.legacy();
+        vec![EndpointMemory { next_attempt, troubles, ..self.setup.identity() }]
     }
 }
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, Supervisor};
 use presence_core::{
-    AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointPolicy,
-    EndpointState, Failure, FailureKind, TransitionReason,
+    AgentUri, Attempt, EndedBy, EndpointEffect, EndpointInput, EndpointKind, EndpointLifecycle, EndpointMemory,
+    EndpointPolicy, EndpointState, Failure, FailureKind, TransitionReason,
 };
 use presence_sip::{Dialect, Gather, WireEvent};
 
@@ -85,11 +85,20 @@ pub(crate) struct LocalEndpoint {
 
 impl LocalEndpoint {
     /// Starts the actor of an endpoint; it connects by itself.
-    pub(crate) fn launch(setup: EndpointSetup, gather: Gather, incarnation: u32, parent: Parent) -> Addr<Self> {
+    pub(crate) fn launch(
+        setup: EndpointSetup,
+        gather: Gather,
+        incarnation: u32,
+        parent: Parent,
+        left: Option<EndpointMemory>,
+    ) -> Addr<Self> {
         let now = clock::now();
         let dialect = dialect(&setup, gather);
         let registers = matches!(setup.dialect, DialectSetup::Skype { registers: true });
         let mut lifecycle = EndpointLifecycle::new(now, EndpointPolicy { registers, ..setup.policy });
+        if let Some(left) = left {
+            lifecycle.resume(now, left.next_attempt, left.troubles);
+        }
         lifecycle.handle(now, EndpointInput::Start);
         Supervisor::start(move |_| Self {
             setup,

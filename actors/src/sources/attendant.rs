@@ -24,6 +24,13 @@ impl Serves for Attendant {
             Some(Memory::Subscribed(_) | Memory::Line(_)) | None => Pushed::new(now, uri.clone()),
         })
     }
+
+    /// A push counts whether anybody watches or not, and runs out in its time.
+    fn started(source: &mut Source<Self>, _: &mut Context<Source<Self>>) {
+        for uri in source.children.left() {
+            source.ensure(&uri);
+        }
+    }
 }
 
 impl Handler<Push> for Source<Attendant> {

@@ -1,15 +1,17 @@
 //! The agents of one source: created when they are wanted, created again when they die, let go when nobody wants them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, Addr, ResponseFuture};
-use presence_core::{AgentUri, Attempt, Freshness, Presence, RestartBudget, SourceKind};
+use presence_core::{AgentUri, Attempt, Freshness, LONGEST_SERVED, Presence, RestartBudget, SourceKind};
 
-use crate::agent::{Agent, AgentContext, AgentMemory, Birth, FeedPushed, Life, TakeBack};
+use crate::agent::{Agent, AgentContext, AgentMemory, Birth, FeedPushed, Life, Memory, TakeBack};
 use crate::clock;
 use crate::messages::{AgentIdle, ChildDown, LetGo, PresenceEvent, Stop, Unwatch, Watch};
+use crate::remember::{AGENTS_PER_TURN, CollectAgents, Kept};
 use crate::supervise::{AGENT_RESTARTS, AGENT_WINDOW, QUARANTINE};
 use crate::views::AgentView;
 use crate::watchers::Watchers;
@@ -33,24 +35,52 @@ pub(crate) struct Children {
     quarantine: BTreeSet<(Instant, AgentUri)>,
     incarnations: u32,
     restarts: u64,
+    /// Left by an earlier run; nobody has asked for them yet.
+    left: BTreeMap<AgentUri, Memory>,
+    /// Until when that is kept.
+    left_until: Instant,
 }
 
 impl Children {
-    pub(crate) const fn new(kind: SourceKind) -> Self {
-        Self { kind, children: BTreeMap::new(), quarantine: BTreeSet::new(), incarnations: 0, restarts: 0 }
+    /// No agents yet, but what an earlier run has left of some.
+    pub(crate) fn new(kind: SourceKind, left: BTreeMap<AgentUri, Memory>) -> Self {
+        let (children, quarantine) = (BTreeMap::new(), BTreeSet::new());
+        let left_until = clock::now() + LONGEST_SERVED;
+        Self { kind, children, quarantine, incarnations: 0, restarts: 0, left, left_until }
+    }
+
+    /// What is kept of the next agents, for the run after this one.
+    pub(crate) fn collect(&mut self, message: &CollectAgents) -> Vec<(AgentUri, Kept)> {
+        if self.left_until <= clock::now() {
+            self.left.clear();
+        }
+        let start = message.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        if message.unclaimed {
+            let left = self.left.range((start, Bound::Unbounded)).take(AGENTS_PER_TURN);
+            return left.map(|(uri, memory)| (uri.clone(), Kept::Left(memory.clone()))).collect();
+        }
+        let children = self.children.range((start, Bound::Unbounded)).take(AGENTS_PER_TURN);
+        children.map(|(uri, child)| (uri.clone(), Kept::Shared(Arc::clone(&child.memory)))).collect()
+    }
+
+    /// The agents of whom an earlier run has left something, and nobody has asked for yet.
+    pub(crate) fn left(&self) -> Vec<AgentUri> {
+        self.left.keys().cloned().collect()
     }
 
     /// The agent of `uri`, created when it is not there.
     pub(crate) fn ensure(&mut self, uri: &AgentUri, shared: &Arc<AgentContext>, life: impl FnOnce(Birth) -> Life) {
         if !self.children.contains_key(uri) {
             self.incarnations += 1;
-            let memory = Arc::new(AgentMemory::default());
-            let birth = Birth { incarnation: self.incarnations, wanted: false, memory: None };
+            let left = self.left.remove(uri);
+            let expected = left.is_some();
+            let memory = Arc::new(AgentMemory::of(left.clone()));
+            let birth = Birth { incarnation: self.incarnations, wanted: expected, memory: left };
             let (life, watchers) = (life(birth), Watchers::default());
             let agent =
                 Agent::new(uri.clone(), self.incarnations, life, watchers, Arc::clone(shared), Arc::clone(&memory));
             let child = Child {
-                address: Some(agent.start()),
+                address: Some(agent.expected(expected).start()),
                 incarnation: self.incarnations,
                 orders: 0,
                 memory,

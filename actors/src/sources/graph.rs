@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix::{Addr, AsyncContext, Context, Handler, Recipient, ResponseFuture};
 use presence_core::{
-    AgentUri, EndpointKind, EndpointSet, RestartBudget, SourceKind, SubscriptionInput, SubscriptionPolicy,
+    AgentUri, EndpointKind, EndpointSet, GraphMemory, RestartBudget, SourceKind, SubscriptionInput, SubscriptionPolicy,
 };
 use presence_graph::GraphAgentView;
 
@@ -15,6 +15,7 @@ use crate::clock;
 use crate::graph_door::GraphDoorway;
 use crate::graph_endpoint::{AgentDeclined, GraphEndpoint, GraphParent, InspectAgents, ObserveGraph, Retry};
 use crate::messages::{ChildDown, Declined, Done, Drain, PanicNow};
+use crate::remember::CollectGraph;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
 
 pub(crate) use crate::graph_endpoint::GraphWiring;
@@ -172,6 +173,20 @@ impl Handler<Introduce> for Source<MsGraph> {
 
     fn handle(&mut self, message: Introduce, _: &mut Context<Self>) {
         self.serves.router = Some(message.0);
+    }
+}
+
+impl Handler<CollectGraph> for Source<MsGraph> {
+    type Result = ResponseFuture<GraphMemory>;
+
+    fn handle(&mut self, message: CollectGraph, _: &mut Context<Self>) -> Self::Result {
+        let memory = self.serves.endpoint.as_ref().map(|endpoint| endpoint.send(message));
+        Box::pin(async move {
+            match memory {
+                Some(memory) => memory.await.unwrap_or_default(),
+                None => GraphMemory::default(),
+            }
+        })
     }
 }
 

@@ -24,12 +24,13 @@ pub(crate) use pstn::Pstn;
 use subscribed::subscribed;
 pub(crate) use ucma::{PanicEndpoint, Ucma};
 
-use crate::agent::{AgentContext, Birth, Life};
+use crate::agent::{AgentContext, Birth, Life, Memory};
 use crate::clock;
 use crate::messages::{
     AgentIdle, ChildDown, Done, Drain, Feed, Leave, PanicNow, PresenceEvent, ReviveAgents, Revived, Unwatch, Watch,
 };
 use crate::occurrence::Bulletin;
+use crate::remember::{CollectAgents, Kept};
 use crate::router::SourceHandle;
 use crate::supervise::Escalation;
 use crate::throttle::Throttle;
@@ -102,7 +103,9 @@ impl<S: Serves> Source<S> {
     /// Starts the actor of a source.
     pub(crate) fn launch(
         serves: S,
+        left: BTreeMap<AgentUri, Memory>,
         throttle: Option<Addr<Throttle>>,
+        order: Addr<Throttle>,
         bulletin: Bulletin,
         escalation: Escalation,
     ) -> Addr<Self> {
@@ -110,6 +113,7 @@ impl<S: Serves> Source<S> {
             let shared = AgentContext {
                 source: S::KIND,
                 throttle,
+                order,
                 endpoints: Mutex::new(Vec::new()),
                 idle: ctx.address().recipient(),
                 down: ctx.address().recipient(),
@@ -117,7 +121,7 @@ impl<S: Serves> Source<S> {
             };
             Self {
                 serves,
-                children: Children::new(S::KIND),
+                children: Children::new(S::KIND, left),
                 shared: Arc::new(shared),
                 escalation,
                 leaving: false,
@@ -139,6 +143,7 @@ impl<S: Serves> Source<S> {
             find: address.clone().recipient(),
             revive: address.clone().recipient(),
             drill: address.clone().recipient(),
+            collect: address.clone().recipient(),
         }
     }
 
@@ -265,6 +270,14 @@ impl<S: Serves> Handler<Drain> for Source<S> {
         self.children.let_go();
         S::leaving(self);
         self.check_drained();
+    }
+}
+
+impl<S: Serves> Handler<CollectAgents> for Source<S> {
+    type Result = Vec<(AgentUri, Kept)>;
+
+    fn handle(&mut self, message: CollectAgents, _: &mut Self::Context) -> Self::Result {
+        self.children.collect(&message)
     }
 }
 

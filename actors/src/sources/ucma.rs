@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use actix::{Addr, AsyncContext, Context, Handler, ResponseFuture};
 use presence_core::{
-    AgentUri, EndpointKind, EndpointSet, RestartBudget, SourceKind, SubscriptionInput, SubscriptionPolicy,
+    AgentUri, EndpointKind, EndpointMemory, EndpointSet, RestartBudget, SourceKind, SubscriptionInput,
+    SubscriptionPolicy,
 };
 use presence_sip::Gather;
 
@@ -16,6 +17,7 @@ use crate::agent::{AgentDoor, Birth, Life};
 use crate::clock;
 use crate::local_endpoint::{Depart, LocalEndpoint, Parent, Throttled};
 use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, PanicNow};
+use crate::remember::CollectEndpoints;
 use crate::setup::EndpointSetup;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
 use crate::transport::Traffic;
@@ -32,6 +34,8 @@ struct EndpointChild {
     incarnation: u32,
     traffic: Arc<Traffic>,
     budget: RestartBudget,
+    /// What an earlier run has left, until it is started.
+    left: Option<EndpointMemory>,
 }
 
 /// The application endpoint and perhaps the user endpoint, and which of them can serve.
@@ -51,10 +55,17 @@ pub(crate) struct Ucma {
 }
 
 impl Ucma {
-    pub(crate) fn new(policy: SubscriptionPolicy, per_second: NonZeroU32, endpoints: Vec<EndpointSetup>) -> Self {
+    /// `left`: what an earlier run has left of the same endpoints.
+    pub(crate) fn new(
+        policy: SubscriptionPolicy,
+        per_second: NonZeroU32,
+        endpoints: Vec<EndpointSetup>,
+        left: &[EndpointMemory],
+    ) -> Self {
         let endpoints = endpoints
             .into_iter()
             .map(|setup| EndpointChild {
+                left: left.iter().find(|left| left.kind == setup.kind).cloned(),
                 setup,
                 address: None,
                 incarnation: 0,
@@ -145,8 +156,13 @@ impl Source<Ucma> {
             traffic: Arc::clone(&endpoint.traffic),
             bulletin: self.shared.bulletin.clone(),
         };
-        let address =
-            LocalEndpoint::launch(endpoint.setup.clone(), self.serves.gather.clone(), endpoint.incarnation, parent);
+        let address = LocalEndpoint::launch(
+            endpoint.setup.clone(),
+            self.serves.gather.clone(),
+            endpoint.incarnation,
+            parent,
+            endpoint.left.take(),
+        );
         endpoint.address = Some(address.clone());
         let (subscribe, unsubscribe) = (address.clone().recipient(), address.recipient());
         self.shared.use_endpoint(AgentDoor { kind, subscribe, unsubscribe });
@@ -176,6 +192,27 @@ impl Source<Ucma> {
         self.fall(kind);
         self.feed_all(&SubscriptionInput::EndpointLost(kind));
         self.check_drained();
+    }
+}
+
+impl Handler<CollectEndpoints> for Source<Ucma> {
+    type Result = ResponseFuture<Vec<EndpointMemory>>;
+
+    fn handle(&mut self, message: CollectEndpoints, _: &mut Context<Self>) -> Self::Result {
+        let endpoints = self.serves.endpoints.iter();
+        let endpoints: Vec<_> =
+            endpoints.map(|endpoint| (endpoint.setup.identity(), endpoint.address.clone())).collect();
+        Box::pin(async move {
+            let mut memories = Vec::with_capacity(endpoints.len());
+            for (identity, address) in endpoints {
+                let held = match address {
+                    Some(address) => address.send(message).await.ok().and_then(|mut held| held.pop()),
+                    None => None,
+                };
+                memories.push(held.unwrap_or(identity));
+            }
+            memories
+        })
     }
 }
 

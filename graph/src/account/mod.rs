@@ -5,7 +5,7 @@ mod secret_watch;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use presence_core::Failure;
+use presence_core::{AccountMemory, EndedBy, Failure, FailureKind};
 use secrecy::SecretString;
 
 use self::secret_watch::{Loaded, SecretWatch};
@@ -118,6 +118,27 @@ impl Account {
             patience: graph.sweep * 3 + PATIENCE,
             requests: 0,
             throttled: 0,
+        }
+    }
+
+    /// Why the next run is not to use it at once, if that is so. What only a person can mend is tried after a restart.
+    pub(crate) fn memory(&self, now: Instant) -> Option<AccountMemory> {
+        let asked = match self.governor.cause()? {
+            Cause::Throttled => true,
+            Cause::Unavailable => false,
+            Cause::Forbidden => return None,
+        };
+        let held_until = self.governor.retry_at(now)?;
+        Some(AccountMemory { id: Arc::clone(&self.name), held_until, asked, opened: self.governor.opened() })
+    }
+
+    /// Leaves it alone as an earlier run was to.
+    pub(crate) fn resume(&mut self, now: Instant, memory: &AccountMemory) {
+        let cause = if memory.asked { Cause::Throttled } else { Cause::Unavailable };
+        self.governor.resume(now, memory.held_until, cause, memory.opened);
+        if self.governor.cause().is_some() {
+            let detail = if memory.asked { "an earlier run was asked to wait" } else { "an earlier run had no answer" };
+            self.in_trouble(now, &Failure::new(FailureKind::Endpoint, EndedBy::Network, detail));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is known of names already.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,16 @@ impl Cache {
             // Rather one without a user, unless it is the only one.
             self.drop_oldest(usize::from(self.order[0].len() < 2 && !self.order[1].is_empty()));
         }
+    }
+
+    /// The names that are known now, from this one on, each with its user and until when that is taken for true.
+    pub(super) fn known<'a>(
+        &'a self,
+        now: Instant,
+        start: Bound<&'a str>,
+    ) -> impl Iterator<Item = (&'a Arc<str>, Option<ObjectId>, Instant)> + 'a {
+        let entries = self.entries.range::<str, _>((start, Bound::Unbounded));
+        entries.filter(move |(_, entry)| now < entry.until).map(|(name, entry)| (name, entry.user, entry.until))
     }
 
     /// How many names are kept, and how many turns of names.

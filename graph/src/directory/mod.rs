@@ -1,6 +1,7 @@
 //! Which user of one tenant an agent is.
 
 mod cache;
+mod legacy;
 mod name;
 #[cfg(test)]
 mod tests;

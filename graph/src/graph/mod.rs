@@ -2,6 +2,7 @@
 
 mod agents;
 mod clock;
+mod legacy;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -3,6 +3,7 @@
 mod answers;
 mod bisect;
 mod exchanges;
+mod legacy;
 mod pushing;
 mod sending;
 mod standing;
