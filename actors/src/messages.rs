@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::{Message, Recipient};
 use presence_core::{
-    AgentUri, Attempt, Change, EndpointKind, Failure, Presence, Status, SubscriptionInput, Ticket, TokenClass,
+    AgentUri, Attempt, Change, EndpointKind, Failure, Presence, Standing, Status, SubscriptionInput, Ticket, TokenClass,
 };
 
 use crate::ucc::{UccHandle, UccId};
@@ -231,6 +231,14 @@ pub(crate) struct CancelToken {
 #[rtype(result = "()")]
 pub(crate) struct Granted {
     pub(crate) ticket: Ticket,
+}
+
+/// How an agent stands from now on; said of every agent of every source, whenever that changes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stand {
+    pub(crate) uri: AgentUri,
+    pub(crate) standing: Standing,
 }
 
 /// A token has reached the wire, or will not be used: the pace goes on from now.

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, Recipient, SpawnHandle, Supervised};
-use presence_core::{AgentUri, Throttle as Machine, Ticket};
+use presence_core::{AgentUri, Coverage, RecoveryOrder, Throttle as ThrottleMachine, Ticket};
 
 use crate::clock;
-use crate::messages::{CancelToken, Congested, Granted, Relieved, TakeToken, TokenSent};
+use crate::messages::{CancelToken, Congested, Granted, Relieved, Stand, TakeToken, TokenSent};
 use crate::meters::Meters;
 use crate::supervise::Escalation;
 
+/// The throttle of agents that come back in the order of [`RecoveryOrder`].
+pub(crate) type Machine = ThrottleMachine<(AgentUri, Ticket), RecoveryOrder<(AgentUri, Ticket)>>;
+
 /// Grants tokens at the configured rate: the machine, and the agents that wait.
 pub(crate) struct Throttle {
-    machine: Machine<(AgentUri, Ticket)>,
+    machine: Machine,
     /// Who waits, and since when.
     waiting: BTreeMap<(AgentUri, Ticket), (Recipient<Granted>, Instant)>,
     granted: u64,
@@ -39,6 +42,10 @@ pub struct ThrottleView {
     pub rate: f64,
     /// How many tokens per second are granted at most when it can (MaxPresenceSubscriptionsPerSecond).
     pub configured_rate: u32,
+    /// Which UCCs have an available agent.
+    pub coverage: Coverage,
+    /// When every UCC that seeks one will have one, as far as can be told; none when no UCC seeks one.
+    pub predicted_cover: Option<Instant>,
 }
 
 #[derive(Message)]
@@ -46,7 +53,7 @@ pub struct ThrottleView {
 pub(crate) struct ObserveThrottle;
 
 impl Throttle {
-    pub(crate) const fn new(machine: Machine<(AgentUri, Ticket)>, meters: Arc<Meters>, escalation: Escalation) -> Self {
+    pub(crate) const fn new(machine: Machine, meters: Arc<Meters>, escalation: Escalation) -> Self {
         Self { machine, waiting: BTreeMap::new(), granted: 0, told_lowered: false, meters, escalation, timer: None }
     }
 
@@ -152,6 +159,14 @@ impl Handler<CancelToken> for Throttle {
     }
 }
 
+impl Handler<Stand> for Throttle {
+    type Result = ();
+
+    fn handle(&mut self, message: Stand, _: &mut Self::Context) {
+        self.machine.order_mut().stand(clock::now(), &message.uri, message.standing);
+    }
+}
+
 impl Handler<Congested> for Throttle {
     type Result = ();
 
@@ -174,10 +189,14 @@ impl Handler<ObserveThrottle> for Throttle {
     type Result = MessageResult<ObserveThrottle>;
 
     fn handle(&mut self, _: ObserveThrottle, _: &mut Self::Context) -> Self::Result {
+        let (now, order) = (clock::now(), self.machine.order());
+        let (coverage, tokens) = (order.coverage(now), order.tokens_to_cover());
         MessageResult(ThrottleView {
             waiting: self.machine.waiting(),
             granted: self.granted,
-            predicted_end: self.machine.predicted_end(clock::now()),
+            predicted_end: self.machine.predicted_end(now),
+            coverage,
+            predicted_cover: (tokens > 0).then(|| now + self.machine.time_for(tokens)),
             rate: self.machine.rate(),
             configured_rate: self.machine.configured_rate().get(),
         })
@@ -238,8 +257,9 @@ mod tests {
         let _counting = tracing::subscriber::set_default(lines.clone());
         system.block_on(async move {
             let (escalation, _) = Escalation::new();
-            let throttle =
-                Throttle::new(Machine::new(NonZeroU32::MIN.saturating_add(14)), Arc::default(), escalation).start();
+            let order = RecoveryOrder::new(clock::now());
+            let machine = Machine::with_order(NonZeroU32::MIN.saturating_add(14), order);
+            let throttle = Throttle::new(machine, Arc::default(), escalation).start();
             for _ in 0..3 {
                 throttle.send(Congested).await.expect("it lives");
                 tokio::time::advance(Duration::from_secs(1)).await;

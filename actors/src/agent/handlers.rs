@@ -21,6 +21,7 @@ impl Handler<Watch> for Agent {
         let (presence, sequence) = self.life.presence();
         if message.ucc.post(first_event(&self.uri, presence, sequence)) {
             self.watchers.add(message.ucc);
+            self.tell_standing();
         } else if self.watchers.is_empty() {
             self.wanted(false);
             self.drive(ctx);
