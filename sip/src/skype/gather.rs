@@ -88,7 +88,9 @@ impl SkypeSubscriber {
         }
         self.released = self.queued;
         self.lose_patience(now);
-        if !self.is_held(now) {
+        if self.is_held(now) {
+            self.queries_put_off();
+        } else {
             self.end_some_orphans(now);
         }
         let idle = !self.flush(now);
@@ -129,7 +131,7 @@ impl SkypeSubscriber {
 
     /// True while anything waits for a moment of gathering.
     pub(super) fn anyone_waits(&self) -> bool {
-        !(self.singles.is_empty() && self.farewells.is_empty() && self.reworded.is_empty())
+        !(self.singles.is_empty() && self.farewells.is_empty() && self.reworded.is_empty() && !self.queries.waits())
             || self.batches.iter().any(Batch::waits)
     }
 
@@ -161,7 +163,16 @@ impl SkypeSubscriber {
         }
         loop {
             let room = self.config.gather.room(now);
-            let Some(next) = self.next_lane(now).filter(|_| room > 0) else { return sent };
+            if room == 0 {
+                return sent;
+            }
+            let Some(next) = self.next_lane(now) else {
+                let asked = self.send_queries(now, room);
+                if asked > 0 {
+                    self.config.gather.spend(now, asked);
+                }
+                return sent || asked > 0;
+            };
             let count = match next {
                 Next::Repair(batch) => match self.send_repair(now, batch, room) {
                     Some(count) => count,

@@ -42,6 +42,7 @@ use body::BodyLimits;
 use dialog::{DialogKey, Dialogs, Entry};
 use member::{Errand, Hold, MemberKey, Members, Wish};
 use orphans::{Departure, Server};
+use query::Queries;
 
 /// Room for more effects than this is given back when they are done.
 const EFFECTS_KEPT: usize = 1024;
@@ -93,6 +94,8 @@ pub struct SkypeSubscriber {
     moments: VecDeque<(i64, Instant)>,
     /// Who is polled, by when.
     polls: BTreeSet<(Instant, MemberKey)>,
+    /// Who is asked for once.
+    queries: Queries,
     /// Dialogs of a connection or registration that is gone, and who was in them.
     orphans: Vec<DialogKey>,
     orphaned: BTreeMap<AgentUri, Attempt>,
@@ -157,6 +160,7 @@ impl SkypeSubscriber {
             reworded: VecDeque::new(),
             moments: VecDeque::new(),
             polls: BTreeSet::new(),
+            queries: Queries::default(),
             orphans: Vec::new(),
             orphaned: BTreeMap::new(),
             farewells: BTreeMap::new(),
@@ -314,7 +318,7 @@ impl Dialect for SkypeSubscriber {
             Ok(()) => {
                 if self.registration.receive_response(now, &message) {
                     self.drain_registration(now);
-                } else if !self.options_answer(now, &message) {
+                } else if !self.options_answer(now, &message) && !self.query_answer(now, &message) {
                     self.answer(now, &message);
                 }
             }
@@ -331,6 +335,7 @@ impl Dialect for SkypeSubscriber {
             self.dialogs.rearm(key);
         }
         self.polls_due(now);
+        self.queries_due(now);
         self.flush_due(now);
         self.proceed(now);
     }
@@ -347,7 +352,7 @@ impl Dialect for SkypeSubscriber {
         let options = self.options.as_ref().and_then(ClientTransaction::poll_timeout);
         let polls = self.polls.first().map(|(at, _)| *at);
         let own = [self.dialogs.poll_timeout(), self.registration.poll_timeout(), options, polls];
-        own.into_iter().chain([self.flush_at, self.departure_at()]).flatten().min()
+        own.into_iter().chain([self.flush_at, self.departure_at(), self.queries.poll_timeout()]).flatten().min()
     }
 
     fn stats(&self) -> SubscriberStats {

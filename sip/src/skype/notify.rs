@@ -23,18 +23,25 @@ impl SkypeSubscriber {
             Method::Ack => return,
             // Nor is a BENOTIFY, not even with a refusal (MS-SIP).
             Method::Benotify => {
+                if let Some(taken) = self.query_notified(request) {
+                    return taken.unwrap_or_else(|(_, event)| self.count(peer::unanswered(event)));
+                }
                 return match self.matching(request).and_then(|key| self.sequence(request, key)) {
                     Ok(key) => self.take(now, request, key),
                     Err((_, event)) => self.count(peer::unanswered(event)),
                 };
             }
-            Method::Notify => match self.matching(request).and_then(|key| self.sequence(request, key)) {
-                Ok(key) => {
-                    // The server waits for this, and reading may take a moment.
-                    self.respond(now, flow, request, 200, None);
-                    return self.take(now, request, key);
-                }
-                Err((code, event)) => (code, Some(event)),
+            Method::Notify => match self.query_notified(request) {
+                Some(Ok(())) => (200, None),
+                Some(Err((code, event))) => (code, Some(event)),
+                None => match self.matching(request).and_then(|key| self.sequence(request, key)) {
+                    Ok(key) => {
+                        // The server waits for this, and reading may take a moment.
+                        self.respond(now, flow, request, 200, None);
+                        return self.take(now, request, key);
+                    }
+                    Err((code, event)) => (code, Some(event)),
+                },
             },
             method => peer::other_request(method),
         };

@@ -38,6 +38,7 @@ impl SkypeSubscriber {
     /// Nothing that was on its way will be answered. What stood stands until the pool can be told.
     pub(super) fn abandon(&mut self, now: Instant, server: Server, failure: &Failure) {
         let failure = Failure { kind: FailureKind::Endpoint, ..failure.clone() };
+        self.queries_lost();
         for key in self.members.keys() {
             let Some(member) = self.members.get(key) else { continue };
             if member.errand == Errand::None && member.wish == Wish::Keep {
@@ -128,6 +129,7 @@ impl SkypeSubscriber {
         if self.departure.is_some() {
             return;
         }
+        self.queries_lost();
         for key in self.members.keys() {
             self.end(key);
         }

@@ -13,6 +13,7 @@ mod notifications;
 mod polling;
 mod pool;
 mod properties;
+mod queries;
 mod refusals;
 mod requests;
 mod singles;
