@@ -65,10 +65,17 @@ impl Settings {
         if let Some(graph) = &mut self.graph {
             let beside = |name: &Option<PathBuf>| name.as_ref().map(|name| lookup.folder.join(name));
             graph.credentials = beside(&graph.credentials).or_else(|| Some(lookup.folder.clone()));
-            graph.state_directory = beside(&graph.state_directory)
-                .or_else(|| lookup.state.clone())
-                .or_else(|| Some(lookup.folder.join("state")));
+            Self::state_directory(&mut graph.state_directory, lookup);
         }
+        if let Some(state) = &mut self.state {
+            Self::state_directory(&mut state.directory, lookup);
+        }
+    }
+
+    /// Where a directory of this name is, or the usual one for what the service writes.
+    fn state_directory(name: &mut Option<PathBuf>, lookup: &FileLookup) {
+        let beside = name.as_ref().map(|name| lookup.folder.join(name));
+        *name = beside.or_else(|| lookup.state.clone()).or_else(|| Some(lookup.folder.join("state")));
     }
 
     /// What the standalone process needs and the file does not say, one sentence each. Empty when it can start.

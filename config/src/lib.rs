@@ -47,6 +47,7 @@ mod report;
 mod secrets;
 mod settings;
 mod shape;
+mod state;
 mod tag;
 mod ucma;
 mod url;
@@ -63,3 +64,4 @@ pub use settings::{
     DEFAULT_RESUBSCRIBE_DELAY, DEFAULT_SUBSCRIPTIONS_PER_SECOND, Dialect, GraphAccount, GraphCloud, GraphNotifications,
     GraphSettings, PoolAddress, PoolSettings, Settings, Transport, UcmaSettings, UserEndpoint,
 };
+pub use state::StateSettings;

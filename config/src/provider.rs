@@ -7,7 +7,8 @@ use crate::document::{Document, Element};
 use crate::fields::{Context, given};
 use crate::http::{self, HttpSettings};
 use crate::settings::Settings;
-use crate::shape::{GRAPH, HTTP, KINDS, PROVIDER, QUEUES, ROOT, nearest};
+use crate::shape::{GRAPH, HTTP, KINDS, PROVIDER, QUEUES, ROOT, STATE, nearest};
+use crate::state::{self, StateSettings};
 use crate::{attendant, graph, queues, ucma, values};
 
 /// Everything that the file says; complaints go to the context's findings.
@@ -28,6 +29,7 @@ pub(crate) fn read(document: &Document<'_>, context: &mut Context<'_>) -> Settin
         numbers(provider, context, &mut settings);
         sources(provider, context, &mut settings);
         settings.http = http_api(provider, context);
+        settings.state = kept_state(provider, context);
         graph::notified_over_http(provider, &settings, context);
     } else {
         no_provider(root, context);
@@ -162,6 +164,17 @@ fn http_api(provider: &Element<'_>, context: &mut Context<'_>) -> Option<HttpSet
     };
     let enabled = context.value_or(element, "enabled", HTTP, true, values::boolean);
     let read = within(context, enabled, |context| http::read(element, context));
+    enabled.then_some(read)
+}
+
+/// What a restart begins with: on unless the file switches it off.
+fn kept_state(provider: &Element<'_>, context: &mut Context<'_>) -> Option<StateSettings> {
+    let Some(element) = provider.children_named(STATE).next() else {
+        context.defaulted.extend(state::DEFAULTED);
+        return Some(StateSettings::default());
+    };
+    let enabled = context.value_or(element, "enabled", STATE, true, values::boolean);
+    let read = within(context, enabled, |context| state::read(element, context));
     enabled.then_some(read)
 }
 

@@ -61,6 +61,15 @@ impl Settings {
         self.report_graph(&mut rows);
         self.report_ucma(&mut rows);
         self.report_http(&mut rows);
+        match &self.state {
+            None => rows.add("State", "disabled: a restart begins with nothing"),
+            Some(state) => {
+                rows.add("State", enabled(true));
+                let usual = || "state in the folder of this file".to_owned();
+                let directory = state.directory.as_ref().map_or_else(usual, |folder| folder.display().to_string());
+                rows.add("State/@Directory", directory);
+            }
+        }
         let agents = self.agents().len();
         let queues = number(self.contact_centers.len(), "queue");
         rows.add("UnifiedContactCenters", format!("{queues}, {}", number(agents, "different agent")));

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::HttpSettings;
+use crate::state::StateSettings;
 use presence_core::{AgentUri, GraphRules, MatchRules, SourceRules};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub graph: Option<GraphSettings>,
     /// The HTTP API, unless it is switched off.
     pub http: Option<HttpSettings>,
+    /// What a restart begins with, unless that is switched off.
+    pub state: Option<StateSettings>,
     /// The queues that the standalone process hosts, in the order of the file.
     pub contact_centers: Vec<ContactCenter>,
     /// Names of the settings that the file does not say, so that their default holds, e.g.
@@ -62,6 +65,7 @@ impl Default for Settings {
             attendant: None,
             graph: None,
             http: Some(HttpSettings::default()),
+            state: Some(StateSettings::default()),
             contact_centers: Vec::new(),
             defaulted: BTreeSet::new(),
         }

@@ -25,6 +25,8 @@ pub(crate) const PROVIDER: &str = "PresenceProvider";
 pub(crate) const GRAPH: &str = "MsGraphPresenceSource";
 /// The element of the HTTP API.
 pub(crate) const HTTP: &str = "Http";
+/// The element of what a restart begins with.
+pub(crate) const STATE: &str = "State";
 /// The element of the queues.
 pub(crate) const QUEUES: &str = "UnifiedContactCenters";
 
@@ -35,7 +37,7 @@ const ALIASES: [(&str, &str); 2] = [
 ];
 
 /// Every element that we know; the root itself has no entry.
-pub(crate) const KINDS: [Kind; 19] = [
+pub(crate) const KINDS: [Kind; 20] = [
     kind(
         PROVIDER,
         ROOT,
@@ -112,6 +114,7 @@ pub(crate) const KINDS: [Kind; 19] = [
         ],
         true,
     ),
+    kind(STATE, PROVIDER, &["enabled", "Directory"], true),
     kind(QUEUES, ROOT, &[], false),
     kind("UnifiedContactCenter", QUEUES, &["Name"], false),
     kind("Agent", "UnifiedContactCenter", &["Uri", "Formal", "Active"], false),
@@ -133,7 +136,7 @@ fn kinds(name: &str) -> impl Iterator<Item = &'static Kind> {
 
 /// Names that the Core's own elements may have for something else.
 fn is_common(kind: &Kind) -> bool {
-    kind.parent == GRAPH || ["Account", "User"].contains(&kind.name)
+    kind.parent == GRAPH || ["Account", "User", STATE].contains(&kind.name)
 }
 
 /// The known name that `name` was probably meant to be.
