@@ -257,7 +257,7 @@ impl<K: Request> RecoveryOrder<K> {
         let slot = &mut self.slots[place as usize];
         let small = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
         let bare = if slot.waiting.is_empty() { 0 } else { self.uccs.bare(&slot.uccs) };
-        let shape = Shape { vintage: slot.vintage, bare: small(bare), uccs: small(slot.uccs.len()) };
+        let shape = Shape { vintage: slot.vintage, bare: small(bare), uccs: small(slot.uccs.len().max(1)) };
         let before = std::mem::replace(&mut slot.shape, shape);
         if before != shape {
             for &(class, number) in &slot.waiting {
@@ -337,7 +337,7 @@ impl<K: Request> Order<K> for RecoveryOrder<K> {
             self.on_their_way.push_back((now, place, grant));
             self.change(now, place, |slot| {
                 slot.done_waiting(class, number);
-                slot.on_its_way = Some(grant);
+                slot.on_its_way = slot.source.map(|_| grant);
                 None
             });
             self.vacate(key.agent(), place);

@@ -16,7 +16,7 @@ pub(super) struct Shape {
     pub(super) vintage: Vintage,
     /// How many of its UCCs have nobody.
     pub(super) bare: u8,
-    /// How many UCCs want it.
+    /// How many UCCs want it; one for who has not said it.
     pub(super) uccs: u8,
 }
 
@@ -24,7 +24,7 @@ impl Shape {
     /// UCCs that get their first available agent by it, and then all its UCCs, as expectations.
     fn worth(self, since_beginning: Duration) -> (f64, f64) {
         let likelihood = self.vintage.likelihood(since_beginning);
-        (likelihood * f64::from(self.bare), likelihood * f64::from(self.uccs.max(1)))
+        (likelihood * f64::from(self.bare), likelihood * f64::from(self.uccs))
     }
 }
 
