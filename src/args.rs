@@ -306,6 +306,10 @@ pub struct RunArguments {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "10s")]
     pub grace: Duration,
 
+    /// Start cold: do not use the state that the previous run has left
+    #[arg(long)]
+    pub cold: bool,
+
     /// Where the log goes.
     #[command(flatten)]
     pub log: LogOptions,

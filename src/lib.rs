@@ -28,6 +28,7 @@ mod service_manager;
 pub mod shutdown;
 pub mod simulate;
 pub mod start;
+pub mod state;
 pub mod terminal;
 mod this_computer;
 pub mod token;

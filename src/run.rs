@@ -8,16 +8,18 @@ use actix::Actor;
 use jiff::Timestamp;
 use presence_actors::{GraphClientError, GraphNetwork, Provider, Setup, graph_client};
 use presence_config::{ContactCenter, HttpSettings, Settings};
+use presence_core::UccMemory;
 use presence_core::log_text::ConfigurationLine;
 
 use crate::assemble::{self, AssembleError};
 use crate::exit::Exit;
 use crate::hosted_ucc::HostedUcc;
-use crate::http::{self, Access, Api, Observatory, Serving};
+use crate::http::{self, Access, Api, Observatory, RemoteUccs, Serving};
 use crate::pulse::{self, Pulse};
 use crate::renewal::{Certificates, Use};
 use crate::service_manager::ServiceManager;
 use crate::shutdown::{Ending, Signal, Signals, within_grace};
+use crate::state::{self, Beginning, Keeper};
 
 /// So long the end may take when the API cannot be opened.
 const LONGEST_UNDOING: Duration = Duration::from_secs(2);
@@ -59,23 +61,26 @@ impl RunError {
 }
 
 /// Runs the provider and the configured queues until a signal ends it. Call it inside an actix system, after the log
-/// has been set up.
+/// has been set up. `cold`: without what the previous run has left.
 ///
 /// # Errors
 /// When what the settings name cannot be used.
-pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError> {
+pub async fn run(settings: &Settings, grace: Duration, cold: bool) -> Result<Exit, RunError> {
     let mut setup = assemble::setup(settings)?;
     prepare_graph(&mut setup)?;
     let access = settings.http.as_ref().map(access).transpose()?;
     let mut signals = Signals::listen()?;
     log_configuration(settings);
     let certificates = pool_certificates(&setup);
+    let folder = settings.state.as_ref().and_then(|state| state.directory.clone());
+    let Beginning { restored, uccs, file } = state::begin(folder, cold);
+    setup.restored = restored;
     let provider = Provider::start(setup);
     let pulse = Pulse::start(Arc::clone(provider.meters()), pulse::end_the_process);
     let queues: Vec<_> =
         settings.contact_centers.iter().map(|center| HostedUcc::new(center, provider.clone()).start()).collect();
     log_queues(&settings.contact_centers);
-    let http = match open_http(settings, access, &provider, &certificates).await {
+    let http = match open_http(settings, access, &provider, &certificates, uccs).await {
         Ok(http) => http,
         Err(error) => {
             // What has begun is ended: actors whose runtime goes away under them would be told as a fault.
@@ -83,9 +88,10 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
             return Err(error);
         }
     };
+    let keeper = file.map(|file| Keeper::start(file, provider.clone(), http.as_ref().map(|(_, _, uccs)| uccs.clone())));
     let looking = actix::spawn(Arc::clone(&certificates).keep_looking());
     let service_manager = ServiceManager::find();
-    let observatory = http.as_ref().map(|(_, observatory)| observatory.clone());
+    let observatory = http.as_ref().map(|(_, observatory, _)| observatory.clone());
     let telling = service_manager.ready(|| observatory.unwrap_or_else(|| Observatory::start(provider.clone())));
 
     let signal = tokio::select! {
@@ -98,9 +104,17 @@ pub async fn run(settings: &Settings, grace: Duration) -> Result<Exit, RunError>
     };
     looking.abort();
     service_manager.stopping();
+    // What is ended is not forgotten: the next run begins with what holds now.
+    let leaving = match keeper {
+        Some(keeper) => Some(keeper.leave().await),
+        None => None,
+    };
     end(&provider, &mut signals, signal, grace).await;
+    if let Some(leaving) = leaving {
+        leaving.end().await;
+    }
     drop((queues, telling, pulse));
-    if let Some((http, _)) = http {
+    if let Some((http, ..)) = http {
         http.end().await;
     }
     Ok(Exit::Ok)
@@ -149,15 +163,17 @@ async fn open_http(
     access: Option<Access>,
     provider: &Provider,
     certificates: &Arc<Certificates>,
-) -> Result<Option<(Serving, Observatory)>, RunError> {
+    restored: Vec<UccMemory>,
+) -> Result<Option<(Serving, Observatory, RemoteUccs)>, RunError> {
     let (Some(http), Some(access)) = (&settings.http, access) else { return Ok(None) };
     let mut api = Api::start(provider.clone(), access, http.clone(), settings.clone());
     api.certificates = Arc::clone(certificates);
-    let observatory = api.observatory.clone();
+    let (observatory, uccs) = (api.observatory.clone(), api.uccs.clone());
+    uccs.restore(restored).await;
     match http::serve(api).await {
         Ok(serving) => {
             tracing::info!(logger = "UccStarter", "the API and the dashboard are at {}", serving.url());
-            Ok(Some((serving, observatory)))
+            Ok(Some((serving, observatory, uccs)))
         }
         Err(error) if http.listen_given || settings.contact_centers.is_empty() => Err(error.into()),
         Err(error) => {

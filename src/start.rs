@@ -37,7 +37,7 @@ pub fn run(arguments: &RunArguments, color: bool) -> Answer {
         for doubt in readiness::doubts(settings) {
             tracing::warn!(logger = "UccStarter", "{doubt}");
         }
-        match actix::System::new().block_on(run::run(settings, arguments.grace)) {
+        match actix::System::new().block_on(run::run(settings, arguments.grace, arguments.cold)) {
             Ok(exit) => Answer { exit, ..Answer::ok(String::new()) },
             Err(error) => Answer::failed(error.exit(), format!("error: failed to run: {error}\n")),
         }

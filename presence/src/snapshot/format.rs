@@ -46,8 +46,6 @@ pub struct Snapshot {
     pub from_the_future: Option<SystemTime>,
     /// Which version of the program wrote it.
     pub program: String,
-    /// It is the last one of a run that ended in order.
-    pub orderly: bool,
     /// How many records could not be understood, such as those of a newer version.
     pub not_understood: usize,
 }
@@ -90,8 +88,9 @@ struct Header {
     written: Moment,
     program: String,
     records: usize,
-    #[serde(default)]
-    orderly: bool,
+    /// The run ended then, and sent nothing after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_sent: Option<Moment>,
 }
 
 /// The lines of the records.
@@ -149,16 +148,17 @@ impl Lines {
     }
 }
 
-/// Writes a snapshot down. `orderly`: the run ends, and nothing more will be sent.
+/// Writes a snapshot down.
 #[must_use]
-pub fn encode(remembered: &Remembered, anchor: Anchor, program: &str, orderly: bool) -> Encoded {
+pub fn encode(remembered: &Remembered, anchor: Anchor, program: &str) -> Encoded {
     let clock = Clock::writing(anchor, remembered.collected);
     let mut lines = Lines::default();
     lines.add_all(remembered, &clock);
     let Lines { bytes: body, count: records } = lines;
     let written = clock.moment(remembered.collected.unwrap_or(anchor.now));
-    let header =
-        Header { magic: MAGIC.to_owned(), version: VERSION, written, program: program.to_owned(), records, orderly };
+    let last_sent = remembered.last_sent.map(|at| clock.moment(at));
+    let (magic, program) = (MAGIC.to_owned(), program.to_owned());
+    let header = Header { magic, version: VERSION, written, program, records, last_sent };
     let mut head = serde_json::to_vec(&header).unwrap_or_default();
     head.push(b'\n');
     let mut both = crc32fast::Hasher::new();
@@ -262,7 +262,7 @@ impl Reading {
         let mut remembered = self.remembered;
         remembered.uccs = self.uccs.into_iter().map(|(name, agents)| UccMemory { name, agents }).collect();
         remembered.collected = self.clock.written();
-        remembered.last_sent = remembered.collected.filter(|_| header.orderly);
+        remembered.last_sent = header.last_sent.map(|at| self.clock.past(at));
         let behind = header.written.saturating_sub(since_1970(anchor.wall));
         let written = Duration::from_millis(u64::try_from(header.written).unwrap_or(0));
         Snapshot {
@@ -270,7 +270,6 @@ impl Reading {
             from_the_future: if behind > 0 { UNIX_EPOCH.checked_add(written) } else { None },
             remembered,
             program: header.program.chars().take(64).collect(),
-            orderly: header.orderly,
             not_understood: self.not_understood,
         }
     }

@@ -21,6 +21,7 @@ mod shared;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 use presence_actors::PresenceEvent;
 use presence_core::AgentUri;
@@ -167,6 +168,14 @@ impl Feed {
     /// The agents that the queue wants, by URI.
     pub(in crate::http) fn agents(&self) -> impl Iterator<Item = (&AgentUri, &Knowledge)> {
         self.agents.iter().map(|(uri, known)| (uri, &known.what)).filter(|(_, what)| **what != Knowledge::Released)
+    }
+
+    /// At most so many of the agents that the queue wants, those after this one.
+    pub(in crate::http) fn agents_after(&self, after: Option<&AgentUri>, most: usize) -> Vec<AgentUri> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let agents = self.agents.range((start, Bound::Unbounded));
+        let wanted = agents.filter(|(_, known)| known.what != Knowledge::Released).map(|(uri, _)| uri.clone());
+        wanted.take(most).collect()
     }
 
     /// The next events for a reader, at most so many; none when it has read everything.

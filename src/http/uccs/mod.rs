@@ -11,6 +11,7 @@
 mod actor;
 mod agents;
 mod lease;
+mod legacy;
 mod queues;
 mod registry;
 mod remote_ucc;
@@ -22,7 +23,7 @@ use utoipa::{IntoResponses, OpenApi};
 pub(in crate::http) use actor::Alter;
 pub(in crate::http) use agents::MAX_URIS;
 pub use registry::RemoteUccs;
-pub(in crate::http) use remote_ucc::OpenStream;
+pub(in crate::http) use remote_ucc::{OpenStream, RemoteUcc};
 
 use super::model::Refusal;
 use super::{Caller, Problem, Scope, body, is_ucc_name};

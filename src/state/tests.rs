@@ -1,0 +1,1 @@
+//! The files, and what a start says of them.
