@@ -180,6 +180,7 @@ mod tests {
             common_name: Some("Trust.example.com".to_owned()),
             subject: "CN=Trust.example.com".to_owned(),
             issuer: "Authority".to_owned(),
+            serial: "01".to_owned(),
             names: vec!["trust.example.com".to_owned()],
             not_before: 0,
             not_after: days * DAY,
