@@ -7,17 +7,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::semver::VersionReq;
+use cargo_metadata::semver::{Version, VersionReq};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 /// Every crate and all of ours that it may depend on, tests and benches aside.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("presence-core", &[]),
     ("presence-sip", &["presence-core"]),
     ("presence-config", &["presence-core"]),
     ("presence-graph", &["presence-core"]),
     ("presence-actors", &["presence-core", "presence-graph", "presence-sip"]),
     ("presence-simulator", &["presence-core", "presence-sip"]),
+    ("presence-fuzz", &["presence-config", "presence-core", "presence-graph", "presence-provider", "presence-sip"]),
     (
         "presence-provider",
         &[
@@ -291,29 +292,56 @@ fn every_crate_takes_the_lints_and_the_licence_of_the_workspace() {
     none_of("manifests", findings);
 }
 
+/// The versions below which an advisory is known (those of 2026-08-21): deny.toml must refuse all that is older.
+const FLOORS: [(&str, &str); 6] = [
+    ("async-nats", "0.29.0"),
+    ("bytes", "1.11.1"),
+    ("h2", "0.4.16"),
+    ("quick-xml", "0.41.0"),
+    ("rustls-webpki", "0.103.13"),
+    ("tracing-subscriber", "0.3.20"),
+];
+
+/// What deny.toml refuses: names and versions.
+fn refused() -> Vec<(String, VersionReq)> {
+    let deny: toml::Table = text(&root().join("deny.toml")).parse().unwrap();
+    let field = |entry: &toml::Value, name: &str| entry[name].as_str().unwrap().to_owned();
+    let entries = deny["bans"]["deny"].as_array().unwrap();
+    assert!(entries.iter().all(|entry| !field(entry, "reason").is_empty()));
+    entries.iter().map(|entry| (field(entry, "name"), VersionReq::parse(&field(entry, "version")).unwrap())).collect()
+}
+
 #[test]
 fn no_dependency_is_one_that_deny_toml_refuses() {
-    let metadata = metadata();
-    let deny = text(&root().join("deny.toml"));
-    let field = |line: &str, name: &str| -> Option<String> {
-        let (_, rest) = line.split_once(&format!("{name} = \""))?;
-        rest.split('"').next().map(str::to_owned)
-    };
-    let refused: Vec<(String, VersionReq)> = deny
-        .lines()
-        .filter(|line| line.contains("reason = "))
-        .map(|line| (field(line, "name").unwrap(), VersionReq::parse(&field(line, "version").unwrap()).unwrap()))
-        .collect();
-    assert!(refused.len() >= 8, "deny.toml was not read: {refused:?}");
+    let refused = refused();
+    // Of all systems, the tests' too: what is locked is what somebody builds.
+    let lock: toml::Table = text(&root().join("Cargo.lock")).parse().unwrap();
+    let packages = lock["package"].as_array().unwrap();
+    assert!(refused.len() >= 8 && packages.len() >= 300, "{} refused, {} locked", refused.len(), packages.len());
     let mut findings = Vec::new();
-    for package in &metadata.packages {
-        for (name, versions) in &refused {
-            if package.name == name.as_str() && versions.matches(&package.version) {
-                findings.push(format!("{name} {} is in {versions}", package.version));
+    for package in packages {
+        let (found, version) = (package["name"].as_str().unwrap(), package["version"].as_str().unwrap());
+        for (name, versions) in refused.iter().filter(|(name, _)| name == found) {
+            if versions.matches(&Version::parse(version).unwrap()) {
+                findings.push(format!("{name} {version} is in {versions}"));
             }
         }
     }
     none_of("refused dependencies", findings);
+}
+
+#[test]
+fn deny_toml_refuses_everything_below_the_floors_of_the_advisories() {
+    let refused = refused();
+    let mut findings = Vec::new();
+    for (name, floor) in FLOORS {
+        let floor = Version::parse(floor).unwrap();
+        let below = VersionReq::parse(&format!("<{floor}")).unwrap();
+        if !refused.contains(&(name.to_owned(), below)) {
+            findings.push(format!("{name} below {floor}"));
+        }
+    }
+    none_of("not refused", findings);
 }
 
 #[test]

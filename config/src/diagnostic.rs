@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use presence_core::log_text::is_treacherous;
 use serde::Serialize;
 
 /// At most so many diagnostics of one file are kept; one more says how many are missing.
@@ -69,7 +70,13 @@ impl Diagnostic {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         let renderer = if color { Renderer::styled().decor_style(DecorStyle::Ascii) } else { Renderer::plain() };
-        renderer.term_width(WIDTH).render(&[group])
+        let drawn = renderer.term_width(WIDTH).render(&[group]);
+        // The renderer replaces what moves a cursor, but not what is merely invisible; it draws lines and colours itself.
+        let kept = |c: char| c == '\n' || (color && c == '\x1b') || !is_treacherous(c);
+        if drawn.chars().all(kept) {
+            return drawn;
+        }
+        drawn.chars().map(|c| if kept(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
     }
 
     /// The line that is meant without its line break, and the span within it.
@@ -214,8 +221,7 @@ pub(crate) fn shown(text: &str) -> String {
 pub(crate) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || bidi { out.extend(c.escape_unicode()) } else { out.push(c) }
+        if is_treacherous(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
     }
     out
 }

@@ -60,6 +60,19 @@ const PIECES: [&[u8]; 34] = [
 /// RIGHT-TO-LEFT OVERRIDE, which turns a line around.
 const FLIP: char = '\u{202e}';
 
+/// Two names that look alike must not differ in something that nobody sees. (Found by the fuzzer.)
+#[test]
+fn what_is_invisible_in_a_file_is_visible_in_a_message() {
+    for hidden in ['\u{feff}', '\u{200b}', '\u{ad}', '\u{2060}'] {
+        let text = format!("<config version=\"1.5\"><PresenceProvider max{hidden}Presence=\"1\"/></config>");
+        let refused = parse_bytes(text.as_bytes(), "Config.xml").unwrap_err();
+        for color in [false, true] {
+            assert!(!refused.iter().any(|found| found.render(color).contains(hidden)), "{hidden:?}");
+        }
+        assert!(refused.iter().any(|found| found.render(false).contains("max\u{fffd}Presence")), "{hidden:?}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Edit {
     Remove(prop::sample::Index, usize),

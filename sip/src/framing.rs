@@ -152,21 +152,21 @@ impl Framer {
     /// Takes empty lines off the front.
     fn keep_alive(&mut self) -> Option<Frame> {
         loop {
-            if self.buffer.starts_with(b"\r\n\r\n") {
+            if !self.half_ping && self.buffer.starts_with(b"\r\n\r\n") {
                 self.buffer.advance(4);
-                self.half_ping = false;
                 return Some(Frame::Ping);
             }
             if self.buffer.starts_with(b"\r\n") {
                 self.buffer.advance(2);
-                // The second half may be on its way, or the first half was already reported.
+                // The second half may be on its way, also in two pieces, or the first half was already reported.
                 let whole = self.half_ping;
-                self.half_ping = !whole && self.buffer.is_empty();
+                self.half_ping = !whole && matches!(&*self.buffer, [] | [b'\r']);
                 return Some(if whole { Frame::Ping } else { Frame::Pong });
             }
             if self.buffer.first() != Some(&b'\n') {
                 return None;
             }
+            self.half_ping = false;
             self.buffer.advance(1);
         }
     }

@@ -152,6 +152,23 @@ fn folded_and_compact_lengths_count() {
     }
 }
 
+/// A peer that pings waits for the answer and hangs up without it. (Found by the fuzzer: `\r` alone was no half.)
+#[test]
+fn a_run_of_empty_lines_holds_the_same_pings_in_whatever_pieces_it_comes() {
+    let run = "\r\n".repeat(8);
+    for first in 0..run.len() {
+        for second in first..run.len() {
+            let mut framer = Framer::new(Limits::default());
+            let mut pings = 0;
+            for piece in [&run[..first], &run[first..second], &run[second..]] {
+                framer.push(piece.as_bytes());
+                pings += frames(&mut framer).iter().filter(|frame| matches!(frame, Frame::Ping)).count();
+            }
+            assert_eq!(pings, 4, "cut at {first} and {second}");
+        }
+    }
+}
+
 /// What the framer takes for a length and what the parser takes for one is the same: nobody can hide a message.
 #[test]
 fn no_length_is_hidden_in_a_fold() {

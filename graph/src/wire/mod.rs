@@ -1,7 +1,10 @@
 //! Microsoft's documents: what we write and what we read. Reading never panics and never fails as a whole because of a part.
 
+#[doc(hidden)]
+pub mod door;
 mod escape;
 mod failure;
+mod gate;
 mod guid;
 mod lenient;
 mod notices;

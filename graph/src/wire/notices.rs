@@ -5,11 +5,14 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::gate;
 use super::lenient::{Members, Text, object};
 use crate::ObjectId;
 
 /// So many items are taken in one piece.
 const MOST: usize = 1_000;
+/// The most lists, objects and commas of a long body.
+const MOST_PARTS: usize = 200_000;
 /// The longest id of a subscription and the longest tenant, in bytes: both are GUIDs.
 const LONGEST_ID: usize = 128;
 /// The longest clientState, in bytes (ours has 43).
@@ -71,6 +74,7 @@ pub enum NoticesError {
 /// When it is no notification at all.
 pub fn parse_notices(body: &[u8]) -> Result<(Vec<Notice>, usize), NoticesError> {
     let malformed = |text: String| NoticesError::Malformed(text);
+    gate::admit(body, MOST_PARTS).map_err(|what| malformed(format!("the body has {what}")))?;
     let Whole(value) =
         serde_json::from_slice(body).map_err(|error| malformed(format!("the body is no notification: {error}")))?;
     let Some(Items { notices, unreadable, count }) = value else {

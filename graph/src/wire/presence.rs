@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::gate;
 use super::guid::push_guid;
 use crate::{Body, Host, Method, ObjectId, Reading, Request, read_status};
 
@@ -16,7 +17,7 @@ pub const MAX_PRESENCE_IDS: usize = 650;
 /// More items in one answer are no answer. Nobody asks for more than 650.
 const MOST_ITEMS: usize = 4 * MAX_PRESENCE_IDS;
 
-/// More lists and objects are in no answer, not even with the style sheets of 650 out-of-office messages.
+/// More lists, objects and commas are in no answer: 650 users have some ten each.
 const MOST_PARTS: usize = 200_000;
 
 /// The longest `sequenceNumber` that is kept, in bytes.
@@ -72,10 +73,7 @@ pub fn presence_request(ids: &[ObjectId]) -> Request {
 /// # Errors
 /// When the whole is not JSON, has no list `value`, or holds more items or more lists and objects than any answer does.
 pub fn parse_presences(body: &[u8]) -> Result<PresenceList, String> {
-    let parts = || body.iter().filter(|byte| matches!(byte, b'{' | b'['));
-    if body.len() > MOST_PARTS && parts().nth(MOST_PARTS).is_some() {
-        return Err("the presences are nested as none are".to_owned());
-    }
+    gate::admit(body, MOST_PARTS).map_err(|what| format!("the answer has {what}"))?;
     let answer: AnswerBody = serde_json::from_slice(body).map_err(|error| {
         // Any value is read over; only too many items are refused.
         let what =

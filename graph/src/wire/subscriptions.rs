@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::gate;
 use super::lenient::{Members, Text, object};
 use crate::{Body, Host, Method, ObjectId, Request};
 
@@ -20,6 +21,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const CREATE_TIMEOUT: Duration = Duration::from_secs(40);
 /// So many subscriptions of a list are read.
 const MOST: usize = 1_000;
+/// The most lists, objects and commas of a long answer.
+const MOST_PARTS: usize = 200_000;
 /// The longest id of a subscription, in bytes (it is a GUID).
 const LONGEST_ID: usize = 128;
 /// What stands in a path as it is.
@@ -114,11 +117,13 @@ pub(crate) struct SubscriptionList {
 
 /// Reads the answer to a creation or a renewal.
 pub(crate) fn parse_subscription(body: &[u8]) -> Option<Subscription> {
+    gate::admit(body, MOST_PARTS).ok()?;
     serde_json::from_slice::<Item>(body).ok()?.0
 }
 
 /// Reads the answer to [`list_subscriptions`]; none when it is no list.
 pub(crate) fn parse_subscriptions(body: &[u8]) -> Option<SubscriptionList> {
+    gate::admit(body, MOST_PARTS).ok()?;
     let page: Page = serde_json::from_slice(body).ok()?;
     Some(SubscriptionList { items: page.value.0, next: page.next.0.and_then(|link| page_of(&link)) })
 }

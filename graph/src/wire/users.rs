@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::escape::{escaped, quoted};
+use super::gate;
 use crate::{Body, Host, Method, ObjectId, Request};
 
 /// The most names that one question holds: Microsoft takes no more values behind `in`.
@@ -18,6 +19,9 @@ const SELECT: &str = "$select=id,userPrincipalName,mail,proxyAddresses,imAddress
 
 /// The most users of one answer that are looked at.
 const MOST_USERS: usize = 100;
+
+/// The most lists, objects and commas of a long answer: each takes memory.
+const MOST_PARTS: usize = 20_000;
 
 /// Where one name is looked for, when it is looked for alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,6 +145,7 @@ pub(crate) fn parse_user(body: &[u8]) -> Result<User, String> {
 }
 
 fn json(body: &[u8]) -> Result<Value, String> {
+    gate::admit(body, MOST_PARTS).map_err(|what| format!("the answer has {what}"))?;
     serde_json::from_slice(body)
         .map_err(|error| format!("the users are not JSON (line {}, column {})", error.line(), error.column()))
 }

@@ -146,6 +146,8 @@ impl Subscriber {
         match found {
             // What is on its way will tell.
             Some((_, dialog)) if dialog.attempt == attempt && dialog.awaits_answer() => {}
+            // And so will the pool, which is asked whose fault the silence was.
+            None if self.suspects.get(uri).is_some_and(|suspect| suspect.attempt == attempt) => {}
             Some((key, dialog)) if dialog.attempt == attempt && dialog.remote_tag.is_some() => {
                 self.send(now, key, Purpose::Refresh, Tries::new(self.config.expires));
             }

@@ -281,3 +281,22 @@ fn a_refused_unsubscription_is_an_end_as_well() {
         pair.quiet();
     }
 }
+
+/// Found by the fuzzer: the refresh failed at once, and once more with the verdict.
+#[test]
+fn a_refresh_while_the_pool_is_asked_whose_fault_the_silence_was_waits_for_the_verdict() {
+    let mut pair = Pair::tcp();
+    pair.live();
+    pair.refresh(ONE);
+    pair.pass(seconds(33));
+    let options = pair.request();
+    assert_eq!(pair.tell(), SubscriberEffect::Congested);
+    pair.subscriber.refresh(pair.now, &user(), ONE);
+    pair.drain();
+    pair.quiet();
+    pair.silent();
+    pair.reply(&options, 200, &[]);
+    assert_eq!(pair.tell(), SubscriberEffect::ProbeAnswered);
+    assert_eq!(pair.failure().kind, Dialog);
+    pair.quiet();
+}

@@ -21,7 +21,7 @@ pub(super) const MAX_OFFSET: usize = 10_000_000;
 
 /// The order of a list. A `-` turns it round; agents that are equal in it come by URI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-pub(super) enum Order {
+pub(in crate::http) enum Order {
     /// By URI.
     #[default]
     #[serde(rename = "uri")]
@@ -57,7 +57,7 @@ pub(super) enum Order {
 
 /// What a list is asked for. An empty list of values lets everything through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Filter {
+pub(in crate::http) struct Filter {
     /// Part of the URI, in lower case.
     pub(super) q: Option<String>,
     /// Any of these states.
@@ -83,7 +83,7 @@ impl Filter {
     ///
     /// # Errors
     /// 400 that names the parameter and says what it may be.
-    pub(super) fn read(query: &str) -> Result<Self, Problem> {
+    pub(in crate::http) fn read(query: &str) -> Result<Self, Problem> {
         let parameters = Query::<Vec<(String, String)>>::from_query(query)
             .map_err(|error| Problem::bad_request(format!("the query cannot be read: {error}")))?;
         let mut filter = Self { limit: LIMIT, ..Self::default() };

@@ -238,6 +238,11 @@ async fn heartbeat(caller: Caller, api: web::Data<Api>) -> Result<web::Json<Hear
     Ok(web::Json(Heartbeat { agents: api.pushers.heard(&caller.name).await }))
 }
 
+/// What a push says, in our own spelling.
+pub(super) fn understood(pushed: &Pushed) -> Result<Pushed, String> {
+    said::read(pushed).map(|said| said::write(&said)).map_err(|error| error.to_string())
+}
+
 fn agent(text: &str) -> Result<AgentUri, Problem> {
     AgentUri::parse(text).map_err(|error| Problem::bad_request(format!("the agent URI: {error}")))
 }
