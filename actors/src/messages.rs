@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use actix::{Message, Recipient};
 use presence_core::{
-    AgentUri, Attempt, Change, EndpointKind, Failure, Presence, Standing, Status, SubscriptionInput, Ticket, TokenClass,
+    AgentUri, Attempt, Change, EndpointKind, Failure, Presence, SampleOutcome, Standing, Status, SubscriptionInput,
+    Ticket, TokenClass,
 };
 
 use crate::ucc::{UccHandle, UccId};
@@ -267,6 +268,24 @@ pub(crate) struct SendSubscribe {
     pub(crate) uri: AgentUri,
     pub(crate) attempt: Attempt,
     pub(crate) refresh: bool,
+}
+
+/// Ask the pool once how an agent is, beside its subscription.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SendQuery {
+    pub(crate) agent: Recipient<Feed>,
+    pub(crate) uri: AgentUri,
+    pub(crate) attempt: Attempt,
+}
+
+/// What an agent holds was compared with what its pool says, or could not be.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Sampled {
+    pub(crate) uri: AgentUri,
+    pub(crate) via: EndpointKind,
+    pub(crate) outcome: SampleOutcome,
 }
 
 /// Take an agent off the wire.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use presence_core::{EndedBy, EndpointKind, EndpointState, Failure, FailureKind};
+use presence_core::{EndedBy, EndpointKind, EndpointState, Failure, FailureKind, SampleOutcome};
 
 /// The upper bounds of the buckets of the delivery latency, in seconds.
 const DELIVERY: &[f64] = &[0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
@@ -75,6 +75,8 @@ pub struct Meters {
     late: Histogram,
     restarts: AtomicU64,
     turned_away: AtomicU64,
+    samples: [AtomicU64; SampleOutcome::ALL.len()],
+    silent_losses: AtomicU64,
 }
 
 /// What the [`Meters`] show at one moment.
@@ -103,6 +105,10 @@ pub struct MeterReadings {
     pub restarts: u64,
     /// Agents that were not taken because there are as many as there may be, each time.
     pub turned_away: u64,
+    /// Comparisons of what is held with what a pool says when it is asked, by how they ended; every outcome is there.
+    pub samples: BTreeMap<SampleOutcome, u64>,
+    /// Agents about whom a pool had stopped notifying without a sign, each time.
+    pub silent_losses: u64,
 }
 
 /// What a histogram shows at one moment.
@@ -138,6 +144,8 @@ impl Default for Meters {
             late: Histogram::new(LATE),
             restarts: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            samples: Default::default(),
+            silent_losses: AtomicU64::new(0),
         }
     }
 }
@@ -171,6 +179,8 @@ impl Meters {
             late: self.late.read(),
             restarts: load(&self.restarts),
             turned_away: load(&self.turned_away),
+            samples: SampleOutcome::ALL.into_iter().zip(self.samples.iter().map(load)).collect(),
+            silent_losses: load(&self.silent_losses),
         }
     }
 
@@ -216,6 +226,14 @@ impl Meters {
     /// An agent more was not taken; how many times that was now.
     pub(crate) fn count_turned_away(&self) -> u64 {
         self.turned_away.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn count_sample(&self, outcome: SampleOutcome) {
+        add_at(&SampleOutcome::ALL, &outcome, &self.samples);
+    }
+
+    pub(crate) fn count_silent_loss(&self) {
+        add(&self.silent_losses);
     }
 
     pub(crate) fn count_restart(&self) {
@@ -308,7 +326,11 @@ mod tests {
         for (result, times) in results {
             (0..times).for_each(|_| meters.count_subscribe(result));
         }
+        for (times, outcome) in SampleOutcome::ALL.into_iter().enumerate() {
+            (0..times).for_each(|_| meters.count_sample(outcome));
+        }
         let readings = meters.read();
+        assert_eq!(readings.samples.values().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         assert_eq!(readings.failures.values().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
         let of_user: Vec<_> =
             readings.transitions.iter().filter(|((kind, _), _)| *kind == EndpointKind::User).map(|(_, n)| *n).collect();

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use presence_core::{AgentUri, Change, EndpointKind, EndpointState, Failure};
+use presence_core::{AgentUri, Change, EndpointKind, EndpointState, Failure, Presence};
 use presence_graph::Report;
 use tokio::sync::broadcast;
 
@@ -61,6 +61,19 @@ pub enum Occurrence {
     Graph {
         /// What.
         report: Report,
+        /// When.
+        at: Instant,
+    },
+    /// A pool had stopped notifying about an agent without a sign, and a sample found it.
+    SilentLoss {
+        /// The agent.
+        uri: AgentUri,
+        /// Through this endpoint.
+        via: EndpointKind,
+        /// What was held.
+        held: Arc<Presence>,
+        /// What the pool says when it is asked, and what holds since.
+        said: Arc<Presence>,
         /// When.
         at: Instant,
     },

@@ -106,7 +106,13 @@ impl Provider {
             let endpoints = setup.endpoints.iter().fold(EndpointSet::EMPTY, |set, endpoint| set.with(endpoint.kind));
             let policy = SubscriptionPolicy { retry: setup.retry, max_failures: setup.max_failures, endpoints };
             let source = Source::launch(
-                Ucma::new(policy, setup.subscriptions_per_second, setup.endpoints, &legacy.endpoints),
+                Ucma::new(
+                    policy,
+                    setup.subscriptions_per_second,
+                    setup.endpoints,
+                    &legacy.endpoints,
+                    setup.sample_interval,
+                ),
                 legacy.take(SourceKind::Ucma),
                 Some(throttle.clone()),
                 throttle.clone(),

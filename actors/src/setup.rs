@@ -142,6 +142,8 @@ pub struct Setup {
     pub outbox: usize,
     /// How many different agents may be wanted; who asks for more is told so.
     pub most_agents: NonZeroUsize,
+    /// How often what is held of one agent is compared with what its pool says when it is asked; `None`: never.
+    pub sample_interval: Option<Duration>,
     /// What an earlier run has left ([`Provider::remember`](crate::Provider::remember)); none: a cold start.
     pub restored: Option<Remembered>,
 }
@@ -162,6 +164,7 @@ impl Setup {
             graph: None,
             outbox: DEFAULT_OUTBOX,
             most_agents: DEFAULT_MOST_AGENTS,
+            sample_interval: None,
             restored: None,
         }
     }

@@ -13,8 +13,10 @@ pub struct Counters {
     pub subscribes: u64,
     /// SUBSCRIBEs in a dialog with a lifetime.
     pub refreshes: u64,
-    /// SUBSCRIBEs with `Expires: 0`.
+    /// SUBSCRIBEs with `Expires: 0` in a dialog.
     pub unsubscribes: u64,
+    /// SUBSCRIBEs with `Expires: 0` outside of every dialog: one-shot queries.
+    pub queries: u64,
     /// OPTIONS.
     pub options: u64,
     /// Requests challenged with 401; these count nowhere else.

@@ -251,3 +251,27 @@ fn a_nonce_that_was_used_up_is_stale_and_the_next_one_is_good() {
     }
     assert_eq!(codes, [Some(200), Some(401), Some(200)]);
 }
+
+#[test]
+fn a_mute_server_tells_no_change_keeps_its_dialogs_and_answers_queries_and_new_subscriptions() {
+    let mut bench = Bench::new();
+    let tag = bench.subscribed(&Subscribe::default());
+    assert_eq!(bench.server.mute(Some(&Bench::agent())), 1);
+    assert!(bench.server.set_presence(bench.now, &Bench::agent(), AgentState::of(Activity::Busy)));
+    assert!(bench.sent().is_empty(), "without a sign");
+    let query = bench.say(Subscribe { expires: 0, call_id: "query", ..Subscribe::default() }.text());
+    assert_eq!(shape(&query), ["200", "NOTIFY terminated;reason=timeout"]);
+    assert!(std::str::from_utf8(query[1].body()).unwrap().contains("<rpid:busy/>"));
+    assert_eq!((bench.server.counters().queries, bench.server.counters().unsubscribes), (1, 0));
+    let refresh = Subscribe { to_tag: Some(tag), sequence: 2, ..Subscribe::default() };
+    assert_eq!(bench.say(refresh.text()).len(), 2);
+    assert!(bench.server.set_presence(bench.now, &Bench::agent(), AgentState::of(Activity::Away)));
+    assert!(bench.sent().is_empty(), "a refresh does not mend it");
+    bench.subscribed(&Subscribe { call_id: "call-2", ..Subscribe::default() });
+    assert!(bench.server.set_presence(bench.now, &Bench::agent(), AgentState::of(Activity::Busy)));
+    assert_eq!(bench.sent().len(), 1, "the new one is told");
+    assert_eq!(bench.server.mute(None), 2);
+    bench.server.heal();
+    assert!(bench.server.set_presence(bench.now, &Bench::agent(), AgentState::of(Activity::Away)));
+    assert_eq!(bench.sent().len(), 2);
+}

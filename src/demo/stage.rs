@@ -156,7 +156,7 @@ impl Stage {
         match self {
             Self::Simple(server) => {
                 let counted = server.counters();
-                let subscribes = counted.subscribes + counted.refreshes + counted.unsubscribes;
+                let subscribes = counted.subscribes + counted.refreshes + counted.unsubscribes + counted.queries;
                 Figures {
                     subscriptions: counted.active_subscriptions,
                     most_for_one_agent: counted.most_for_one_agent,

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use presence_core::{
-    Attempt, Line, LineInput, Presence, Pushed, PushedInput, Subscription, SubscriptionInput, SubscriptionMemory,
-    SubscriptionView,
+    Attempt, EndpointKind, Freshness, Line, LineInput, Presence, Pushed, PushedInput, Subscription, SubscriptionInput,
+    SubscriptionMemory, SubscriptionView,
 };
 
 /// How an agent's presence is learned.
@@ -128,6 +128,16 @@ impl AgentMemory {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(Memory::Subscribed(memory)) => memory.dialogs,
             Some(Memory::Line(_) | Memory::Pushed(_)) | None => [None; 2],
+        }
+    }
+
+    /// The endpoint that stands behind what is held; none while nobody does.
+    pub(crate) fn vouched_via(&self) -> Option<EndpointKind> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Memory::Subscribed(memory)) if memory.presence.freshness == Freshness::Fresh => {
+                EndpointKind::ALL.into_iter().zip(memory.dialogs).find_map(|(kind, dialog)| dialog.map(|_| kind))
+            }
+            Some(Memory::Subscribed(_) | Memory::Line(_) | Memory::Pushed(_)) | None => None,
         }
     }
 

@@ -8,14 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use actix::{Actor, Addr, AsyncContext, Context, Recipient, SpawnHandle};
-use presence_core::{AgentUri, Change, EndpointKind, FailureKind, SourceEffect, SourceKind, SubscriptionEffect};
+use presence_core::{
+    AgentUri, Change, EndpointKind, FailureKind, SourceEffect, SourceKind, Status, SubscriptionEffect,
+};
 
 pub(crate) use handlers::{FeedLine, FeedPushed, TakeBack};
 pub(crate) use life::{AgentMemory, Birth, Life, Memory};
 use standing::Told;
 
 use crate::clock;
-use crate::messages::{AgentIdle, CancelToken, ChildDown, SendSubscribe, SendUnsubscribe, TakeToken, TokenSent};
+use crate::messages::{
+    AgentIdle, CancelToken, ChildDown, Sampled, SendQuery, SendSubscribe, SendUnsubscribe, TakeToken, TokenSent,
+};
 use crate::occurrence::{Bulletin, Occurrence};
 use crate::throttle::Throttle;
 use crate::views::AgentView;
@@ -30,6 +34,7 @@ pub(crate) struct AgentContext {
     pub(crate) endpoints: Mutex<Vec<AgentDoor>>,
     pub(crate) idle: Recipient<AgentIdle>,
     pub(crate) down: Recipient<ChildDown<AgentUri>>,
+    pub(crate) sampled: Recipient<Sampled>,
     pub(crate) bulletin: Bulletin,
 }
 
@@ -38,6 +43,8 @@ pub(crate) struct AgentDoor {
     pub(crate) kind: EndpointKind,
     pub(crate) subscribe: Recipient<SendSubscribe>,
     pub(crate) unsubscribe: Recipient<SendUnsubscribe>,
+    /// None where nobody is sampled.
+    pub(crate) query: Option<Recipient<SendQuery>>,
 }
 
 /// The actor of one agent URI.
@@ -219,11 +226,38 @@ fn perform(
             shared.bulletin.meters.count_revived();
             shared.bulletin.tell(|| Occurrence::Revived { uri: uri.clone(), at: clock::now() });
         }
-        SubscriptionEffect::Query { .. }
-        | SubscriptionEffect::SilentLoss { .. }
-        | SubscriptionEffect::Sampled { .. } => {}
+        SubscriptionEffect::Query { via, attempt } => {
+            let agent = ctx.address().recipient();
+            let mut is_sending = false;
+            shared.with_endpoint(via, |endpoint| {
+                if let Some(query) = &endpoint.query {
+                    is_sending = true;
+                    query.do_send(SendQuery { agent, uri: uri.clone(), attempt });
+                }
+            });
+            return is_sending;
+        }
+        SubscriptionEffect::SilentLoss { via, held, said, retry_in } => {
+            let retry_in = retry_in.map(|delay| format!("in {} s", delay.as_secs_f64()));
+            tracing::warn!(logger = "PresenceProvider", uri = %uri, via = %via, held = %in_words(&held.status),
+                said = %in_words(&said.status), subscribed_anew = retry_in.as_deref().unwrap_or("at once"),
+                "the server has stopped notifying without a sign; what it says when it is asked holds from now on");
+            shared.bulletin.meters.count_silent_loss();
+            let (held, said) = (Arc::clone(&held), Arc::clone(&said));
+            shared.bulletin.tell(|| Occurrence::SilentLoss { uri: uri.clone(), via, held, said, at: clock::now() });
+        }
+        SubscriptionEffect::Sampled { via, outcome } => {
+            shared.bulletin.meters.count_sample(outcome);
+            shared.sampled.do_send(Sampled { uri: uri.clone(), via, outcome });
+        }
     }
     false
+}
+
+/// A status in a log line.
+fn in_words(status: &Status) -> String {
+    let activity = status.activity.as_deref().map(|activity| format!(" ({activity})")).unwrap_or_default();
+    format!("{} {}{activity}", status.availability.name(), status.availability.value())
 }
 
 impl AgentContext {

@@ -6,7 +6,7 @@ use presence_sip::FlowId;
 
 use super::{Departure, LocalEndpoint, Member};
 use crate::clock;
-use crate::messages::{Drain, Feed, PanicNow, SendSubscribe, SendUnsubscribe};
+use crate::messages::{Drain, Feed, PanicNow, SendQuery, SendSubscribe, SendUnsubscribe};
 use crate::meters::SubscribeResult;
 use crate::remember::CollectEndpoints;
 use crate::setup::DialectSetup;
@@ -97,6 +97,22 @@ impl Handler<SendSubscribe> for LocalEndpoint {
         }
         self.members.insert(uri, Member { agent, attempt, awaited: true });
         self.drive(ctx);
+        self.token_sent();
+    }
+}
+
+impl Handler<SendQuery> for LocalEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, message: SendQuery, ctx: &mut Self::Context) {
+        let SendQuery { agent, uri, attempt } = message;
+        let stands = self.members.get(&uri).is_some_and(|member| member.attempt == attempt);
+        if stands && self.lifecycle.is_up() {
+            self.dialect.query(clock::now(), &uri, attempt);
+            self.drive(ctx);
+        } else {
+            agent.do_send(Feed(SubscriptionInput::Queried { attempt, status: None }));
+        }
         self.token_sent();
     }
 }

@@ -246,6 +246,18 @@ impl Children {
         })
     }
 
+    /// The agent at this place of the order.
+    pub(crate) fn known(&self, place: usize) -> Option<AgentUri> {
+        self.children.keys().nth(place).cloned()
+    }
+
+    /// The first agent behind this one, or of all, that has an actor and remembers what is asked for.
+    pub(crate) fn behind(&self, uri: Option<&AgentUri>, is_so: impl Fn(&AgentMemory) -> bool) -> Option<AgentUri> {
+        let begin = uri.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.children.range::<AgentUri, _>((begin, Bound::Unbounded));
+        rest.find(|(_, child)| child.address.is_some() && is_so(&child.memory)).map(|(uri, _)| uri.clone())
+    }
+
     /// The actor of an agent that is there.
     pub(crate) fn get(&self, uri: &AgentUri) -> Option<&Addr<Agent>> {
         self.children.get(uri).and_then(|child| child.address.as_ref())

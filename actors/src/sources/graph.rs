@@ -113,7 +113,7 @@ impl Source<MsGraph> {
         let (wiring, doorway) = (Arc::clone(&self.serves.wiring), Arc::clone(&self.serves.doorway));
         let address = GraphEndpoint::launch(wiring, doorway, self.serves.incarnation, parent);
         let (subscribe, unsubscribe) = (address.clone().recipient(), address.clone().recipient());
-        self.shared.use_endpoint(AgentDoor { kind: EndpointKind::Application, subscribe, unsubscribe });
+        self.shared.use_endpoint(AgentDoor { kind: EndpointKind::Application, subscribe, unsubscribe, query: None });
         self.serves.endpoint = Some(address);
     }
 }

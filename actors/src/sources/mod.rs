@@ -4,6 +4,7 @@ mod attendant;
 mod children;
 mod graph;
 mod pstn;
+mod sampling;
 mod subscribed;
 mod ucma;
 
@@ -27,7 +28,8 @@ pub(crate) use ucma::{PanicEndpoint, Ucma};
 use crate::agent::{AgentContext, Birth, Life, Memory};
 use crate::clock;
 use crate::messages::{
-    AgentIdle, ChildDown, Done, Drain, Feed, Leave, PanicNow, PresenceEvent, ReviveAgents, Revived, Unwatch, Watch,
+    AgentIdle, ChildDown, Done, Drain, Feed, Leave, PanicNow, PresenceEvent, ReviveAgents, Revived, Sampled, Unwatch,
+    Watch,
 };
 use crate::occurrence::Bulletin;
 use crate::remember::{CollectAgents, Kept};
@@ -58,6 +60,9 @@ pub(crate) trait Serves: Unpin + Sized + 'static {
 
     /// An operator had everything tried again.
     fn revived(_source: &mut Source<Self>) {}
+
+    /// What came of a sample.
+    fn sampled(_source: &mut Source<Self>, _message: &Sampled, _ctx: &mut Context<Source<Self>>) {}
 
     /// Everything ends: the agents have been told to leave the wire.
     fn leaving(_source: &mut Source<Self>) {}
@@ -117,6 +122,7 @@ impl<S: Serves> Source<S> {
                 endpoints: Mutex::new(Vec::new()),
                 idle: ctx.address().recipient(),
                 down: ctx.address().recipient(),
+                sampled: ctx.address().recipient(),
                 bulletin,
             };
             Self {

@@ -12,11 +12,12 @@ use presence_core::{
 };
 use presence_sip::Gather;
 
+use super::sampling::Sampling;
 use super::{Parts, Serves, Source, subscribed};
 use crate::agent::{AgentDoor, Birth, Life};
 use crate::clock;
 use crate::local_endpoint::{Depart, LocalEndpoint, Parent, Throttled};
-use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, PanicNow};
+use crate::messages::{ChildDown, Done, Drain, EndpointLost, EndpointPaused, EndpointUp, PanicNow, Sampled};
 use crate::remember::CollectEndpoints;
 use crate::setup::EndpointSetup;
 use crate::supervise::{ENDPOINT_RESTARTS, ENDPOINT_WINDOW};
@@ -52,16 +53,20 @@ pub(crate) struct Ucma {
     precedence: Instant,
     /// The user endpoint is up, and the agents are not told yet.
     user_waits: bool,
+    pub(super) sampling: Sampling,
 }
 
 impl Ucma {
-    /// `left`: what an earlier run has left of the same endpoints.
+    /// `left`: what an earlier run has left of the same endpoints; `sample_interval`: how often somebody is sampled.
     pub(crate) fn new(
         policy: SubscriptionPolicy,
         per_second: NonZeroU32,
         endpoints: Vec<EndpointSetup>,
         left: &[EndpointMemory],
+        sample_interval: Option<Duration>,
     ) -> Self {
+        let random = endpoints.first().map(|endpoint| endpoint.random.clone()).unwrap_or_default();
+        let sampling = Sampling::new(sample_interval, per_second, &random);
         let endpoints = endpoints
             .into_iter()
             .map(|setup| EndpointChild {
@@ -82,6 +87,7 @@ impl Ucma {
             up: EndpointSet::EMPTY,
             precedence: now + PRECEDENCE,
             user_waits: false,
+            sampling,
         }
     }
 
@@ -103,6 +109,11 @@ impl Serves for Ucma {
         for index in 0..source.serves.endpoints.len() {
             source.start_endpoint(index, ctx);
         }
+        source.sample(ctx);
+    }
+
+    fn sampled(source: &mut Source<Self>, message: &Sampled, ctx: &mut Context<Source<Self>>) {
+        source.was_sampled(message, ctx);
     }
 
     fn is_cut_off(&self) -> bool {
@@ -164,8 +175,8 @@ impl Source<Ucma> {
             endpoint.left.take(),
         );
         endpoint.address = Some(address.clone());
-        let (subscribe, unsubscribe) = (address.clone().recipient(), address.recipient());
-        self.shared.use_endpoint(AgentDoor { kind, subscribe, unsubscribe });
+        let (subscribe, unsubscribe) = (address.clone().recipient(), address.clone().recipient());
+        self.shared.use_endpoint(AgentDoor { kind, subscribe, unsubscribe, query: Some(address.recipient()) });
     }
 
     fn rise(&mut self, kind: EndpointKind) {

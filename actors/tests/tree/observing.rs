@@ -49,6 +49,7 @@ fn in_words(occurrence: &Occurrence) -> String {
         }
         Occurrence::Abandoned { uri, .. } => format!("{} abandoned", uri.user().unwrap()),
         Occurrence::Graph { report, .. } => format!("{report:?}"),
+        Occurrence::SilentLoss { uri, .. } => format!("{} silently lost", uri.user().unwrap()),
         Occurrence::Revived { uri, .. } => format!("{} revived", uri.user().unwrap()),
     }
 }

@@ -45,6 +45,7 @@ impl FrontEnd {
             }
             Command::Disable { uri } => self.disable(now, uri)?,
             Command::ExpireSilently { agents } => self.expire_silently(agents)?,
+            Command::Mute { agents } => self.mute(agents)?,
             Command::Terminate { endpoint, resubscribe } => {
                 let numbers = self.dialogs.which(|dialog| dialog.owner == *endpoint);
                 for number in &numbers {
@@ -205,12 +206,20 @@ impl FrontEnd {
         Ok(format!("{} expired", counted(numbers.len(), "dialog")))
     }
 
+    fn mute(&mut self, agents: &[AgentUri]) -> Result<String, CommandError> {
+        let found = agents.iter().map(|uri| self.directory.find(uri).ok_or_else(|| nobody("agent", uri)));
+        let found = found.collect::<Result<Vec<AgentIndex>, CommandError>>()?;
+        let count = self.dialogs.mute(if agents.is_empty() { None } else { Some(&found) }, true);
+        Ok(format!("{} told of no change any more", counted(count, "subscription")))
+    }
+
     fn heal(&mut self, now: Instant) -> String {
         if self.faults.services_off {
             self.user_services(now, true);
         }
         self.faults = super::faults::Faults::default();
         self.directory.heal();
+        self.dialogs.mute(None, false);
         for pool in 0..self.pools.len() {
             if let Some(Some(until)) = self.closed_until.get(pool).copied() {
                 self.reopen(until, pool);

@@ -75,6 +75,12 @@ pub enum Command {
         /// The agents; none: all dialogs.
         agents: Vec<AgentUri>,
     },
+    /// `mute [URI..]`: the changes of these agents, or of all, are not told any more, without a sign: dialogs stay, and whoever
+    /// is subscribed anew is told again.
+    Mute {
+        /// The agents; none: all.
+        agents: Vec<AgentUri>,
+    },
     /// `terminate ENDPOINT [resubscribe]`: the presence dialogs of an owner end with a notification.
     Terminate {
         /// The owner.

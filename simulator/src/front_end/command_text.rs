@@ -12,7 +12,7 @@ use crate::{Activity, AgentState};
 
 /// The first words of all commands.
 pub(super) const WORDS: &str = "kill-connections, outage, deregister, user-services, refuse, quota, move, disable, \
-    expire-silently, terminate, malformed, delay, set, slow-start, forget-dialogs, heal, count";
+    expire-silently, mute, terminate, malformed, delay, set, slow-start, forget-dialogs, heal, count";
 
 /// The form of the command with this first word.
 fn form(word: &str) -> Option<&'static str> {
@@ -29,6 +29,7 @@ fn form(word: &str) -> Option<&'static str> {
         "move" => "move URI|all POOL",
         "disable" => "disable URI",
         "expire-silently" => "expire-silently [URI..]",
+        "mute" => "mute [URI..]",
         "terminate" => "terminate ENDPOINT [resubscribe]",
         "malformed" => "malformed on|off",
         "delay" => "delay 200ms",
@@ -65,6 +66,15 @@ impl<'a> Words<'a> {
     fn uri(&mut self, what: &str) -> Result<AgentUri, Wrong> {
         let word = self.next(what)?;
         AgentUri::parse(word).map_err(|why| format!("names no {what}: {why}"))
+    }
+
+    /// All that are left.
+    fn uris(&mut self, what: &str) -> Result<Vec<AgentUri>, Wrong> {
+        let mut uris = Vec::new();
+        while self.rest.peek().is_some() {
+            uris.push(self.uri(what)?);
+        }
+        Ok(uris)
     }
 
     fn number<T: FromStr>(&mut self, what: &str) -> Result<T, Wrong> {
@@ -197,13 +207,8 @@ fn read(word: &str, words: &mut Words<'_>) -> Result<Command, Wrong> {
             Command::Move { uri, pool: words.number("a pool")? }
         }
         "disable" => Command::Disable { uri: words.uri("agent or endpoint")? },
-        "expire-silently" => {
-            let mut agents = Vec::new();
-            while words.rest.peek().is_some() {
-                agents.push(words.uri("agent")?);
-            }
-            Command::ExpireSilently { agents }
-        }
+        "expire-silently" => Command::ExpireSilently { agents: words.uris("agent")? },
+        "mute" => Command::Mute { agents: words.uris("agent")? },
         "terminate" => Command::Terminate { endpoint: words.uri("endpoint")?, resubscribe: words.took("resubscribe") },
         "malformed" => Command::Malformed { on: words.either("on", "off")? },
         "delay" => Command::Delay { time: words.duration("a time")? },
@@ -276,8 +281,8 @@ impl fmt::Display for Command {
                 write!(f, "move {} {pool}", uri.as_ref().map_or("all", |uri| uri.as_str()))
             }
             Self::Disable { uri } => write!(f, "disable {}", uri.as_str()),
-            Self::ExpireSilently { agents } => {
-                f.write_str("expire-silently")?;
+            Self::ExpireSilently { agents } | Self::Mute { agents } => {
+                f.write_str(if matches!(self, Self::Mute { .. }) { "mute" } else { "expire-silently" })?;
                 agents.iter().try_for_each(|agent| write!(f, " {}", agent.as_str()))
             }
             Self::Terminate { endpoint, resubscribe } => {

@@ -25,6 +25,8 @@ pub(super) struct Member {
     pub(super) categories: u8,
     /// When the agent was asked for last, in seconds since the front end was made.
     pub(super) asked: u32,
+    /// Changes are not told any more, until the agent is asked for again.
+    pub(super) mute: bool,
 }
 
 /// One presence dialog.
@@ -150,6 +152,13 @@ impl Dialogs {
     /// The numbers of the dialogs that are so.
     pub(super) fn which(&self, so: impl Fn(&Dialog) -> bool) -> Vec<u64> {
         self.by_number.iter().filter(|(_, dialog)| so(dialog)).map(|(number, _)| *number).collect()
+    }
+
+    /// Says nothing any more of these members' changes, of all for `None`, or tells them again; how many are concerned.
+    pub(super) fn mute(&mut self, agents: Option<&[AgentIndex]>, mute: bool) -> usize {
+        let members = self.by_number.values_mut().flat_map(|dialog| &mut dialog.members);
+        let concerned = members.filter(|(agent, _)| agents.is_none_or(|agents| agents.contains(agent)));
+        concerned.map(|(_, member)| member.mute = mute).count()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Dialog> {

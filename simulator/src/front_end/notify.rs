@@ -66,7 +66,7 @@ impl FrontEnd {
     }
 
     fn wanted(&self, number: u64, agent: AgentIndex) -> Option<u8> {
-        self.dialogs.get(number)?.members.get(&agent).map(|member| member.categories)
+        self.dialogs.get(number)?.members.get(&agent).filter(|member| !member.mute).map(|member| member.categories)
     }
 
     fn tell_categories(&mut self, now: Instant, number: u64, agent: AgentIndex, which: u8) {

@@ -75,7 +75,7 @@ impl FrontEnd {
             match (agent, instance) {
                 (Some(agent), Instance::Active) => {
                     self.part(number, agent);
-                    self.enter(number, agent, Member { categories: wish.categories, asked });
+                    self.enter(number, agent, Member { categories: wish.categories, asked, mute: false });
                     standing.active.push((agent, wish.categories));
                 }
                 (agent, instance) => {

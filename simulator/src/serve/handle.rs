@@ -87,6 +87,16 @@ impl SimulatorHandle {
         self.hub.with(|_, machine| machine.forget_dialogs())
     }
 
+    /// Says nothing any more, without a sign, of the changes of one agent, or of all: dialogs stay and can be refreshed, and
+    /// whoever is subscribed anew is told again. How many dialogs there were.
+    pub fn mute(&self, uri: Option<&str>) -> usize {
+        match uri.map(AgentUri::parse) {
+            Some(Err(_)) => 0,
+            Some(Ok(uri)) => self.hub.with(|_, machine| machine.mute(Some(&uri))),
+            None => self.hub.with(|_, machine| machine.mute(None)),
+        }
+    }
+
     /// Puts faults in force, from the next message on.
     pub fn faults(&self, scope: &Scope, faults: Faults) {
         self.hub.with(|_, machine| machine.faults(scope, faults));

@@ -40,6 +40,8 @@ pub(crate) struct Dialog {
     pub(crate) expires_at: Instant,
     /// The dialog was made through two Record-Routes.
     pub(crate) routed: bool,
+    /// Changes are not told any more.
+    pub(crate) mute: bool,
 }
 
 /// The subscriptions that a server has granted, found by number, by the dialog's names and by agent.

@@ -257,6 +257,16 @@ impl PresenceServer {
         numbers.len()
     }
 
+    /// Says nothing any more, without a sign, of the changes of one agent, or of all: dialogs stay and can be refreshed, and
+    /// whoever is subscribed anew is told again. How many dialogs there were.
+    pub fn mute(&mut self, uri: Option<&AgentUri>) -> usize {
+        let numbers = match uri {
+            None => self.dialogs.numbers(),
+            Some(uri) => self.index.get(uri.as_str()).map_or_else(Vec::new, |agent| self.dialogs.of_agent(*agent)),
+        };
+        numbers.iter().filter_map(|number| self.dialogs.get_mut(*number).map(|dialog| dialog.mute = true)).count()
+    }
+
     /// Puts faults in force, from the next message on.
     pub fn faults(&mut self, scope: &Scope, faults: Faults) {
         self.faults.set(scope, faults);
@@ -265,6 +275,9 @@ impl PresenceServer {
     /// Ends every fault.
     pub fn heal(&mut self) {
         self.faults.heal();
+        for number in self.dialogs.numbers() {
+            self.dialogs.get_mut(number).into_iter().for_each(|dialog| dialog.mute = false);
+        }
     }
 
     /// What it has seen and done. Costs a copy: not for every message.

@@ -60,6 +60,9 @@ impl PresenceServer {
     /// Tells every subscriber of an agent.
     pub(super) fn notify_agent(&mut self, now: Instant, agent: usize) {
         for number in self.dialogs.of_agent(agent) {
+            if self.dialogs.get(number).is_some_and(|dialog| dialog.mute) {
+                continue;
+            }
             self.notify(now, number, None, Duration::ZERO);
         }
     }

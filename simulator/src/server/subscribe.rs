@@ -38,7 +38,9 @@ impl PresenceServer {
         self.arrived(now);
         let expires = request.expires().unwrap_or(DEFAULT_EXPIRES);
         let inside = request.to().is_some_and(|to| to.tag().is_some());
-        if expires.is_zero() {
+        if expires.is_zero() && !inside {
+            self.counters.queries += 1;
+        } else if expires.is_zero() {
             self.counters.unsubscribes += 1;
         } else if inside {
             self.counters.refreshes += 1;
@@ -124,6 +126,7 @@ impl PresenceServer {
             last_answer: answer.clone(),
             expires_at: now + granted,
             routed: faults.two_record_routes,
+            mute: false,
         };
         if let Some(old) = self.dialogs.find(&dialog.call_id, &dialog.remote_tag) {
             self.drop_dialog(old);

@@ -4,7 +4,7 @@ use presence_simulator::{Command, CommandError};
 
 use crate::support::Bench;
 
-const ALL: [&str; 34] = [
+const ALL: [&str; 36] = [
     "kill-connections",
     "kill-connections pool 1",
     "kill-connections pool 0 for 20s",
@@ -27,6 +27,8 @@ const ALL: [&str; 34] = [
     "disable sip:agent1@sim.example",
     "expire-silently",
     "expire-silently sip:agent1@sim.example sip:agent2@sim.example",
+    "mute",
+    "mute sip:agent1@sim.example sip:agent2@sim.example",
     "terminate sip:app@sim.example",
     "terminate sip:app@sim.example resubscribe",
     "malformed on",

@@ -131,3 +131,23 @@ fn the_dice_move_agents_when_there_is_an_interval() {
     let told = bench.pass(Duration::from_secs(600)).len();
     assert!((50..160).contains(&told), "{told} of about 100");
 }
+
+#[test]
+fn a_mute_front_end_tells_no_change_until_the_agent_is_asked_for_again() {
+    let mut bench = Bench::new();
+    let ask = bench.listed(2);
+    bench.order("mute sip:agent1@sim.example");
+    assert!(bench.order("set sip:agent1@sim.example busy").is_empty());
+    assert_eq!(bench.order("set sip:agent2@sim.example busy").len(), 1, "only the one");
+    let query = Ask::list(APP, &[agent(1)]).call("query").with("Expires: 0\r\n");
+    let answer = bench.ask(&query);
+    assert_eq!(answer.status(), Some(200));
+    assert!(String::from_utf8_lossy(answer.body()).contains("6500"), "it knows better");
+    assert_eq!(bench.front.live_subscriptions(), 2, "nothing has ended");
+    assert_eq!(bench.ask(&ask).status(), Some(200));
+    assert_eq!(bench.order("set sip:agent1@sim.example away").len(), 1, "asked for again");
+    bench.order("mute");
+    assert!(bench.order("set sip:agent2@sim.example away").is_empty());
+    bench.order("heal");
+    assert_eq!(bench.order("set sip:agent2@sim.example busy").len(), 1);
+}

@@ -87,7 +87,7 @@ pub(super) async fn listen(
             Occurrence::Graph { report, .. } => {
                 background.lock().unwrap_or_else(PoisonError::into_inner).graph(&report);
             }
-            Occurrence::Abandoned { .. } | Occurrence::Revived { .. } => {}
+            Occurrence::Abandoned { .. } | Occurrence::Revived { .. } | Occurrence::SilentLoss { .. } => {}
         }
     }
 }

@@ -206,7 +206,12 @@ async fn observe(provider: Provider, observers: Arc<SharedFeed>) {
                 Happening::Endpoint(Arc::new(EndpointChange { kind, state: to, up, failure, at }))
             }
             Ok(Occurrence::Graph { report, at }) => Happening::Graph(Arc::new((report, at))),
-            Ok(Occurrence::Failed { .. } | Occurrence::Abandoned { .. } | Occurrence::Revived { .. }) => continue,
+            Ok(
+                Occurrence::Failed { .. }
+                | Occurrence::Abandoned { .. }
+                | Occurrence::Revived { .. }
+                | Occurrence::SilentLoss { .. },
+            ) => continue,
             Err(RecvError::Lagged(missed)) => Happening::Lagged(Some(missed)),
             Err(RecvError::Closed) => return,
         };
