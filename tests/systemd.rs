@@ -1,11 +1,11 @@
 //! What the real program tells systemd, over a socket of our own in systemd's place.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod process;
 
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -105,20 +105,63 @@ fn a_service_manager_that_does_not_read_holds_nobody_up() {
     assert_eq!(systemd.next(), "X=1", "nothing else had room");
 }
 
-#[test]
-fn systemd_has_nothing_to_say_against_the_unit() {
-    let unit = include_str!("../packaging/presence-provider.service");
+const UNIT: &str = include_str!("../packaging/presence-provider.service");
+/// The greatest exposure that the unit may have, of 10.
+const MAX_EXPOSURE: f64 = 1.5;
+
+/// The unit in a folder of its own, for the program that is built here: it is not installed.
+fn unit() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("presence-provider.service");
-    // It is not installed here.
-    std::fs::write(&copy, unit.replace("/usr/bin/presence-provider", env!("CARGO_BIN_EXE_presence-provider"))).unwrap();
-    let Ok(output) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&copy).output() else {
+    std::fs::write(&copy, UNIT.replace("/usr/bin/presence-provider", env!("CARGO_BIN_EXE_presence-provider"))).unwrap();
+    (directory, copy)
+}
+
+/// What `systemd-analyze` answers, its standard error first; nothing where there is none.
+fn analyze(arguments: &[&str], unit: &Path) -> Option<(bool, String)> {
+    let Ok(output) = Command::new("systemd-analyze").args(arguments).arg(unit).output() else {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "systemd-analyze is not installed (Debian: systemd)");
         eprintln!("skipped: systemd-analyze is not installed (Debian: systemd)");
-        return;
+        return None;
     };
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
+    let said = [output.stderr, output.stdout].concat();
+    Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+#[test]
+fn systemd_has_nothing_to_say_against_the_unit() {
+    let (_directory, copy) = unit();
+    let Some((success, said)) = analyze(&["verify", "--man=no"], &copy) else { return };
     let about_ours: Vec<_> = said.lines().filter(|line| line.contains("presence-provider")).collect();
-    assert!(about_ours.is_empty() && output.status.success(), "{said}");
+    assert!(about_ours.is_empty() && success, "{said}");
+}
+
+#[test]
+fn the_unit_leaves_the_service_as_little_as_it_needs() {
+    let (_directory, copy) = unit();
+    let Some((_, said)) = analyze(&["security", "--offline=true", "--no-pager"], &copy) else { return };
+    let figure = said.lines().find_map(|line| line.split_once("exposure level for presence-provider.service: "));
+    let exposure = figure.and_then(|(_, rest)| rest.split(' ').next()?.parse::<f64>().ok());
+    let exposure = exposure.unwrap_or_else(|| panic!("no figure in {said}"));
+    assert!(exposure <= MAX_EXPOSURE, "{exposure}: {said}");
+}
+
+#[test]
+fn the_unit_has_what_the_program_and_its_operator_count_on() {
+    let lines: Vec<&str> = UNIT.lines().collect();
+    for line in [
+        "Type=notify",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "StateDirectory=presence-provider",
+        "StateDirectoryMode=0700",
+        "User=presence-provider",
+        "RestartPreventExitStatus=64 73 78",
+        "WatchdogSec=20",
+        "LimitCORE=0",
+    ] {
+        assert!(lines.contains(&line), "{line} is not in the unit");
+    }
+    assert!(UNIT.contains("\n#LoadCredential="), "how secrets are handed over is shown");
+    let account = include_str!("../packaging/presence-provider.sysusers");
+    assert!(account.lines().any(|line| line.starts_with("u presence-provider ")), "its account is made: {account}");
 }
