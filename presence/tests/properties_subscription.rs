@@ -43,7 +43,7 @@ proptest! {
                 Event::EndByEndpoint(which) => Event::Fail(which, FailureKind::Endpoint, None),
                 Event::WantRefresh(_) | Event::Wait(_) | Event::Wanted | Event::Unwanted | Event::Up(_) | Event::Paused(_) | Event::Lost(_) | Event::Grant(_)
                 | Event::GrantCancelled(_) | Event::EndUnsubscribed(_) | Event::StaleAnswer(_)
-                | Event::WaitForDeadline | Event::Revive => event,
+                | Event::Sample | Event::Queried(..) | Event::WaitForDeadline | Event::Revive => event,
             };
             world.step(event);
             prop_assert!(!world.was_abandoned);

@@ -22,6 +22,10 @@ pub(crate) enum Event {
     EndByEndpoint(usize),
     EndUnsubscribed(usize),
     StaleAnswer(u32),
+    /// What is held is to be compared with what the server says.
+    Sample,
+    /// What the server says to that.
+    Queried(usize, Option<i32>),
     Wait(u64),
     WaitForDeadline,
     Revive,
@@ -38,6 +42,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         Just(FailureKind::Endpoint)
     ];
     let availability = prop_oneof![Just(-1), Just(3_500), Just(6_500), Just(18_500)];
+    let availability_said = availability.clone();
     prop_oneof![
         3 => Just(Event::Wanted),
         2 => Just(Event::Unwanted),
@@ -55,6 +60,9 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         1 => (0..3_usize).prop_map(Event::EndByEndpoint),
         3 => (0..3_usize).prop_map(Event::EndUnsubscribed),
         1 => (0..12_u32).prop_map(Event::StaleAnswer),
+        4 => Just(Event::Sample),
+        6 => (0..3_usize, prop::option::weighted(0.9, availability_said))
+            .prop_map(|(which, availability)| Event::Queried(which, availability)),
         2 => (0..4_000_u64).prop_map(Event::Wait),
         4 => Just(Event::WaitForDeadline),
         1 => Just(Event::Revive),

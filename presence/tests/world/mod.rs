@@ -43,6 +43,9 @@ pub(crate) struct World {
     longest_asked: Duration,
     is_invariant: bool,
     pub(crate) was_abandoned: bool,
+    /// Samples that were asked for, and that have ended.
+    samples: usize,
+    sampled: usize,
 }
 
 #[allow(clippy::disallowed_methods, reason = "an instant to count from; the tests only add to it")]
@@ -76,6 +79,8 @@ impl World {
             longest_asked: Duration::ZERO,
             is_invariant: false,
             was_abandoned: false,
+            samples: 0,
+            sampled: 0,
         }
     }
 
@@ -152,6 +157,19 @@ impl World {
                     self.feed(SubscriptionInput::RefreshWanted { attempt });
                     self.feed(SubscriptionInput::Notified { attempt, status: None, expires: None });
                     assert_eq!(self.machine.view(), before);
+                }
+            }
+            Event::Sample => {
+                let (before, view) = (self.sampled, self.machine.view());
+                self.samples += 1;
+                self.feed(SubscriptionInput::Sample);
+                assert!(self.sampled <= before + 1, "one end for each");
+                assert_eq!(self.machine.view(), view, "to be sampled changes nothing");
+            }
+            Event::Queried(which, availability) => {
+                if let Some((_, attempt)) = self.reachable(which) {
+                    let status = availability.map(|value| Status::of(Availability::new(value)));
+                    self.feed(SubscriptionInput::Queried { attempt, status });
                 }
             }
             Event::Wait(seconds) => self.wait_until(self.now + Duration::from_secs(seconds)),
@@ -346,7 +364,14 @@ impl World {
                     assert!(self.may_begin(via), "asked through a lost endpoint");
                     assert!(self.is_active_on(attempt), "asked about a dialog that does not stand");
                 }
-                SubscriptionEffect::SilentLoss { .. } | SubscriptionEffect::Sampled { .. } => {}
+                SubscriptionEffect::SilentLoss { held, said, retry_in, .. } => {
+                    assert_ne!(held.status, said.status, "nothing was lost");
+                    self.longest_asked = self.longest_asked.max(retry_in.unwrap_or_default());
+                }
+                SubscriptionEffect::Sampled { .. } => {
+                    self.sampled += 1;
+                    assert!(self.sampled <= self.samples, "an end without a sample");
+                }
             }
         }
         sent
@@ -398,7 +423,8 @@ impl World {
         assert!(!(is_unwanted_state && self.wanted), "wanted and {:?}", view.state);
         assert!(view.state != SubscriptionState::Active || self.wanted, "active and unwanted");
         if view.state == SubscriptionState::Active && self.kept.is_some() {
-            assert_eq!(self.machine.poll_timeout(), None, "who keeps the dialog watches its end too");
+            let own = self.machine.poll_timeout().filter(|(_, why)| *why != Deadline::Sample);
+            assert_eq!(own, None, "who keeps the dialog watches its end too");
         }
         if view.state == SubscriptionState::Active && self.wants_refresh.is_some() {
             let is_asked = self.tickets.values().any(|&class| class == TokenClass::Refresh);

@@ -6,6 +6,7 @@ mod failures;
 mod joined;
 mod life;
 mod races;
+mod sampling;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -162,6 +163,10 @@ impl Rig {
     ) -> Vec<Seen> {
         let failure = Failure::new(kind, EndedBy::Peer, "test").with_retry_after(retry_after.map(Duration::from_secs));
         self.feed(seconds, SubscriptionInput::Failed { attempt: Attempt(attempt), failure })
+    }
+
+    pub(super) fn presence_value(&self) -> i32 {
+        self.machine.presence().status.availability.value()
     }
 
     pub(super) fn drain(&mut self) -> Vec<Seen> {
