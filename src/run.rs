@@ -91,8 +91,12 @@ pub async fn run(settings: &Settings, grace: Duration, cold: bool) -> Result<Exi
     let keeper = file.map(|file| Keeper::start(file, provider.clone(), http.as_ref().map(|(_, _, uccs)| uccs.clone())));
     let looking = actix::spawn(Arc::clone(&certificates).keep_looking());
     let service_manager = ServiceManager::find();
-    let observatory = http.as_ref().map(|(_, observatory, _)| observatory.clone());
-    let telling = service_manager.ready(|| observatory.unwrap_or_else(|| Observatory::start(provider.clone())));
+    // Without the API too: it tells the log how far a recovery is.
+    let observatory = match &http {
+        Some((_, observatory, _)) => observatory.clone(),
+        None => Observatory::start(provider.clone()),
+    };
+    let telling = service_manager.ready(|| observatory.clone());
 
     let signal = tokio::select! {
         biased;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use presence_core::{
-    Attempt, Availability, EndpointKind, MatchRules, Publication, RetryPolicy, SourceKind, Status, Subscription,
-    SubscriptionInput, SubscriptionPolicy, Throttle, Ticket, TokenClass,
+    Attempt, Availability, EndpointKind, LastKnown, MatchRules, Order, Publication, RecoveryOrder, RetryPolicy,
+    SourceKind, Standing, Status, Subscription, SubscriptionInput, SubscriptionPolicy, Throttle, Ticket, TokenClass,
 };
 
 fn main() {
@@ -99,6 +99,33 @@ fn throttle_10_000_requests(bencher: Bencher, per_second: u32) {
                 black_box(key);
                 throttle.sent(due);
             }
+        }
+    });
+}
+
+/// 100,000 agents of 1,000 UCCs wait, and all of them are granted; every fourth turns out to be available.
+#[divan::bench(sample_count = 5)]
+fn recovery_order_100_000_waiting(bencher: Bencher) {
+    const AGENTS: u32 = 100_000;
+    let now = start();
+    let uccs = |agent: u32| -> Box<[u32]> {
+        // Small numbers are much more often wanted than large ones.
+        (0..=agent % 5).map(|turn| 1_000 / (1 + agent.wrapping_mul(2_654_435_761 + turn) % 1_000)).collect()
+    };
+    let stand = |order: &mut RecoveryOrder<(u32, ())>, agent, known| {
+        order.stand(now, &agent, Standing { source: SourceKind::Ucma, uccs: uccs(agent), known });
+    };
+    let ready = || {
+        let mut order = RecoveryOrder::new(now);
+        for agent in 0..AGENTS {
+            stand(&mut order, agent, LastKnown::Stale { available: agent % 4 == 0, confirmed: now });
+            order.put(now, TokenClass::New, agent.into(), (agent, ()));
+        }
+        order
+    };
+    bencher.counter(ItemsCount::new(AGENTS as usize)).with_inputs(ready).bench_local_values(|mut order| {
+        while let Some((agent, ())) = order.next(now) {
+            stand(&mut order, agent, LastKnown::Fresh { available: agent % 4 == 1 });
         }
     });
 }

@@ -111,6 +111,9 @@ impl Glance<'_> {
             None => "no end in sight while no endpoint is up".to_owned(),
         };
         self.sentence(&format!("since {since}, {until}: {}", recovery.cause));
+        if !recovery.order.is_empty() {
+            self.sentence(&recovery.order);
+        }
     }
 
     fn agents(&mut self, agents: &AgentCounts) {

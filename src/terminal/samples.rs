@@ -6,9 +6,9 @@ use super::screen::Screen;
 use crate::explain::{Consideration, Explanation, Outcome};
 use crate::http::model::{
     Agent, AgentCounts, AgentDetail, AgentPage, AgentState, Availability, Capabilities, Capability, ChangeRecord,
-    Endpoint, EndpointName, EndpointWire, FailureDetail, FailureOwner, Freshness, GraphAccount, GraphAccountKind,
-    GraphAccountState, GraphAgent, GraphPush, GraphPushState, GraphTenant, Presence, Recovery, Source, SourceName,
-    Status, SubscriptionDetail, Throttle, Verdict,
+    Coverage, Endpoint, EndpointName, EndpointWire, FailureDetail, FailureOwner, Freshness, GraphAccount,
+    GraphAccountKind, GraphAccountState, GraphAgent, GraphPush, GraphPushState, GraphTenant, Presence, Recovery,
+    Source, SourceName, Status, SubscriptionDetail, Throttle, Verdict,
 };
 
 pub(crate) const TAKEN: &str = "2026-11-22T14:05:49.222Z";
@@ -137,12 +137,15 @@ pub(crate) fn status() -> Status {
             configured_rate: 15,
             predicted_end: Some("2026-11-22T14:11:54.000Z".into()),
             predicted_end_in: Some(364.7),
+            coverage: Coverage { queues: 200, covered: 143, seeking: 57, ..Coverage::default() },
         },
         recovery: Some(Recovery {
             cause: "the application endpoint lost its pool: the connection was reset by the other side".into(),
             since: "2026-11-22T14:00:40.000Z".into(),
+            order: "one available agent for every queue first: 143 of 200 queues have one; then the likeliest for most queues".into(),
             total: 10_000,
             done: 4_521,
+            failed: 0,
             predicted_end: Some("2026-11-22T14:11:54.000Z".into()),
             predicted_end_in: Some(364.7),
         }),

@@ -124,6 +124,7 @@ def status():
             one["state"], one["presence"] = "active", one["presence"] | {"freshness": "fresh"}
         verdict, headline = "recovering", f"{agents['stale']:,} agents are waiting for fresh presence; the pool is back."
         recovery = {"cause": "application endpoint lost its pool: connection closed", "since": stamp(BEGAN - 260), "total": 10_000,
+                    "order": "one available agent for every queue first: 5 of 6 queues have one; then the likeliest for most queues", "failed": 0,
                     "done": 10_000 - waiting, "predicted_end": stamp(time.time() + waiting / 15), "predicted_end_in": waiting / 15}
     if SCENE == "down":
         verdict, headline = "down", "No endpoint is up: 9,990 agents keep their last presence as stale."

@@ -6,9 +6,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/phone.rs"]
+mod phone;
+
 mod day;
 mod lines;
 mod observing;
+mod order;
 mod outage;
 mod pace;
 mod pushes;
@@ -16,5 +20,7 @@ mod refusals;
 mod sharing;
 mod shutdown;
 mod slow_uccs;
+mod spoofed;
 mod supervision;
 mod two_endpoints;
+mod warm;

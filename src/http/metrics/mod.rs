@@ -1,6 +1,7 @@
 //! Metrics in the format of Prometheus.
 
 mod collect;
+mod coverage;
 mod exposition;
 mod graph;
 mod http_meters;
@@ -51,6 +52,7 @@ async fn metrics(caller: Caller, api: web::Data<Api>, request: HttpRequest) -> R
     let mut answer = Exposition::default();
     let snapshot = api.observatory.snapshot();
     collect::seen(&mut answer, now(), &snapshot);
+    coverage::seen(&mut answer, now(), &snapshot.view.throttle);
     graph::seen(&mut answer, now(), &snapshot.view.sources, &snapshot.status.graph);
     collect::counted(&mut answer, &api.provider.meters().read());
     let (agents, pushers) = api.pushers.counts().await;

@@ -126,6 +126,28 @@ pub struct Throttle {
     pub predicted_end: Option<String>,
     /// In how many seconds.
     pub predicted_end_in: Option<f64>,
+    /// Which queues have an available agent.
+    #[serde(default)]
+    pub coverage: Coverage,
+}
+
+/// Which queues have an agent whom a call can go to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Coverage {
+    /// How many queues want agents.
+    pub queues: usize,
+    /// How many of them have an agent who is available for sure: fresh, and Online or IdleOnline.
+    pub covered: usize,
+    /// How many have none, and agents who might be are on their way to the wire.
+    pub seeking: usize,
+    /// For how many seconds the queue has sought that has sought longest.
+    pub longest_search: f64,
+    /// How many seconds it took on average until a queue that sought one had one, since the start; null when none has.
+    pub mean_search: Option<f64>,
+    /// When every queue that seeks one will have one; null when none does.
+    pub predicted_end: Option<String>,
+    /// In how many seconds.
+    pub predicted_end_in: Option<f64>,
 }
 
 /// A recovery: agents that lost their presence come back.
@@ -133,12 +155,21 @@ pub struct Throttle {
 pub struct Recovery {
     /// What began it, for a person.
     pub cause: String,
+    /// In which order agents come back, and how far that is, for a person.
+    #[serde(default)]
+    #[schema(
+        example = "one available agent for every queue first: 143 of 200 queues have one; then the likeliest for most queues"
+    )]
+    pub order: String,
     /// When it began.
     pub since: String,
     /// How many agents were without fresh presence at the worst moment.
     pub total: usize,
     /// How many of them are back.
     pub done: usize,
+    /// How many have failed on their own since it began, and are not waited for.
+    #[serde(default)]
+    pub failed: usize,
     /// When the last one is expected back; null while no endpoint is up.
     pub predicted_end: Option<String>,
     /// In how many seconds.

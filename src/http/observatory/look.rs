@@ -48,11 +48,16 @@ impl Looks {
     fn publish(&self, view: ProviderView, calls: usize, changes: u64) {
         let now = now();
         let counters = Counters { changes, messages: messages(&view) };
-        let snapshot =
-            self.background.lock().unwrap_or_else(PoisonError::into_inner).snapshot(now, view, calls, |counts| {
-                let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-                samples.take(now, counters, counts, counts.pending)
-            });
+        let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = background.snapshot(now, view, calls, |counts| {
+            let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+            samples.take(now, counters, counts, counts.pending)
+        });
+        let news = background.news();
+        drop(background);
+        for line in news {
+            line.log(now);
+        }
         self.publish.send_replace(Arc::new(snapshot));
     }
 }

@@ -5,6 +5,7 @@
 //! changes of each agent.
 
 mod changes;
+mod diary;
 pub(super) mod graph;
 mod look;
 mod recovery;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use presence_core::{EndpointKind, EndpointSet};
+use presence_core::{Coverage, EndpointKind, EndpointSet};
 
 use super::tally::Tally;
+use super::words::{counted, thousands};
 use crate::http::convert::{moment, seconds_between};
 use crate::http::model::Recovery;
 
@@ -43,6 +44,8 @@ pub(super) struct Look<'a> {
     pub(super) queue_end: Option<Instant>,
     /// Tokens per second.
     pub(super) rate: f64,
+    /// Which queues have an available agent.
+    pub(super) coverage: Coverage,
 }
 
 /// What began a recovery.
@@ -94,14 +97,35 @@ pub(super) struct Recovering {
     pub(super) done: usize,
     /// When the last one is expected back; none while no endpoint is up.
     pub(super) predicted_end: Option<Instant>,
+    /// How many have failed on their own since it began: they are not waited for.
+    pub(super) failed: usize,
+    /// Tokens per second.
+    pub(super) rate: f64,
+    /// Which queues have an available agent.
+    pub(super) coverage: Coverage,
 }
 
 impl Recovering {
+    /// In which order agents come back, and how far that is.
+    #[must_use]
+    pub(super) fn order(&self) -> String {
+        let Coverage { uccs, covered, seeking, .. } = self.coverage;
+        let have = if covered == 1 { "has" } else { "have" };
+        let of = format!("{} of {} {have} one", thousands(covered), counted(uccs, "queue"));
+        if self.predicted_end.is_none() || seeking > 0 {
+            format!("one available agent for every queue first: {of}; then the likeliest for most queues")
+        } else {
+            format!("the likeliest for most queues; of available agents every queue has one that can: {of}")
+        }
+    }
+
     /// As the API tells it.
     #[must_use]
     pub(super) fn told(&self, now: Instant) -> Recovery {
         Recovery {
             cause: self.cause.to_string(),
+            order: self.order(),
+            failed: self.failed,
             since: moment(self.since),
             total: self.total,
             done: self.done,
@@ -269,6 +293,9 @@ impl Open {
             total: self.total,
             done: self.total.saturating_sub(self.remaining(tally) + self.failed(tally)),
             predicted_end,
+            failed: self.failed(tally),
+            rate: look.rate,
+            coverage: look.coverage,
         }
     }
 }

@@ -36,7 +36,10 @@ impl House {
         let (tally, rate) = (self.tally, 100.0);
         let waiting = if self.is_up { tally.missing - tally.unqueued } else { 0 };
         let queue_end = (waiting > 0).then(|| self.now + Duration::from_secs_f64(waiting as f64 / rate));
-        self.tracker.look(self.now, &Look { tally: &tally, endpoints: &endpoints, waiting, queue_end, rate })
+        self.tracker.look(
+            self.now,
+            &Look { tally: &tally, endpoints: &endpoints, waiting, queue_end, rate, coverage: Coverage::default() },
+        )
     }
 
     /// How far it is: of how many, how many are back, and for how many seconds more.

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use presence_actors::{EndpointView, ProviderView, SourceView};
+use presence_actors::{EndpointView, ProviderView, SourceView, ThrottleView};
 use presence_core::{EndpointKind, SourceKind};
 
+use super::diary::{Diary, Line};
 use super::graph::GraphMemory;
 use super::recovery::{EndpointNow, Look, Recovering, RecoveryTracker};
 use super::samples::Rates;
@@ -55,6 +56,9 @@ impl Snapshot {
 pub(super) struct Background {
     started: Instant,
     recovery: RecoveryTracker,
+    diary: Diary,
+    /// Lines that the log has not said yet.
+    news: Vec<Line>,
     standings: Vec<Standing>,
     graph: GraphMemory,
 }
@@ -62,7 +66,14 @@ pub(super) struct Background {
 impl Background {
     pub(super) fn new(started: Instant) -> Self {
         let graph = GraphMemory::new(started);
-        Self { started, recovery: RecoveryTracker::default(), standings: Vec::new(), graph }
+        Self {
+            started,
+            recovery: RecoveryTracker::default(),
+            diary: Diary::default(),
+            news: Vec::new(),
+            standings: Vec::new(),
+            graph,
+        }
     }
 
     /// An endpoint has come up or gone down between two looks.
@@ -106,6 +117,7 @@ impl Background {
             view.sources.iter().map(|source| (source, Tally::of(source.kind, &source.agents))).collect();
         let all = tallies.iter().fold(Tally::default(), |all, (_, tally)| all.and(*tally));
         let recovery = self.recover(now, &view, &tallies);
+        self.news.extend(self.diary.look(now, recovery.as_ref()));
         let clock = |at| clock_time(at, now);
         let graph_view = view.sources.iter().find_map(|source| source.graph.as_ref());
         self.graph.look(now, graph_view, all.unheard);
@@ -142,6 +154,7 @@ impl Background {
                 configured_rate: view.throttle.configured_rate,
                 predicted_end: view.throttle.predicted_end.map(moment),
                 predicted_end_in: view.throttle.predicted_end.map(|end| seconds_between(now, end)),
+                coverage: coverage_told(now, &view.throttle),
             },
             recovery: recovery.map(|recovery| recovery.told(now)),
             uccs: view.uccs,
@@ -169,8 +182,14 @@ impl Background {
             waiting: throttle.waiting,
             queue_end: throttle.predicted_end,
             rate: throttle.rate,
+            coverage: throttle.coverage,
         };
         self.recovery.look(now, &look)
+    }
+
+    /// What the log is to say of it.
+    pub(super) fn news(&mut self) -> Vec<Line> {
+        std::mem::take(&mut self.news)
     }
 
     fn endpoint_told(&self, endpoint: &EndpointView, tally: &Tally) -> model::Endpoint {
@@ -205,5 +224,19 @@ impl Background {
             None => "no endpoint is up".to_owned(),
         });
         model::Source { source: source.kind.into(), ready, why, agents: tally.counts, restarts: source.restarts }
+    }
+}
+
+fn coverage_told(now: Instant, throttle: &ThrottleView) -> model::Coverage {
+    let coverage = &throttle.coverage;
+    let mean = coverage.found_after.as_secs_f64() / coverage.found.max(1) as f64;
+    model::Coverage {
+        queues: coverage.uccs,
+        covered: coverage.covered,
+        seeking: coverage.seeking,
+        longest_search: coverage.longest_search.as_secs_f64(),
+        mean_search: (coverage.found > 0).then_some(mean),
+        predicted_end: throttle.predicted_cover.map(moment),
+        predicted_end_in: throttle.predicted_cover.map(|end| seconds_between(now, end)),
     }
 }

@@ -44,7 +44,10 @@ impl House {
 
     fn recovering(mut self, cause: Cause, done: usize, left: Option<f64>) -> Self {
         let predicted_end = left.map(|left| self.now + Duration::from_secs_f64(left));
-        self.recovery = Some(Recovering { cause, since: self.now, total: 1_000, done, predicted_end });
+        let coverage = presence_core::Coverage::default();
+        let (failed, rate) = (0, 15.0);
+        self.recovery =
+            Some(Recovering { cause, since: self.now, total: 1_000, done, predicted_end, failed, rate, coverage });
         self
     }
 

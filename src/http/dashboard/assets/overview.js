@@ -110,6 +110,7 @@ export class Overview {
     const { done, total, cause, since, predicted_end: end } = recovery;
     const share = total ? Math.min(1, done / total) : 0;
     setText(byId("recovery-cause"), `${cause} · since ${clock(since)}`);
+    setText(byId("recovery-order"), recovery.order || "");
     setText(byId("recovery-done"), count(done));
     setText(byId("recovery-total"), count(total));
     byId("recovery-bar").value = share;
