@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::logging::escape::escape_json;
 
 /// The answer of a command: what goes to which stream, and how the process ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +52,11 @@ impl Answer {
     }
 }
 
-/// A value as indented JSON with a line break behind it.
+/// A value as indented JSON with a line break behind it. What could move a cursor or reorder a line is `\uXXXX` in it.
 pub(crate) fn json(value: &impl Serialize) -> String {
     // Plain structs with text keys: serialising them does not fail.
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+    let json = serde_json::to_string_pretty(value).unwrap_or_default();
+    escape_json(json) + "\n"
 }
 
 #[cfg(test)]

@@ -38,6 +38,26 @@ pub fn push_value(line: &mut String, value: &str) {
     line.push('"');
 }
 
+/// JSON with `\uXXXX` for every treacherous character: those can only stand inside its strings, where that means the
+/// same. Line ends between its values stay.
+#[must_use]
+pub fn escape_json(json: String) -> String {
+    if !json.chars().any(|c| c != '\n' && is_treacherous(c)) {
+        return json;
+    }
+    let mut safe = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if c != '\n' && is_treacherous(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
 /// True for a text in quotes without a bare quote inside.
 fn is_quoted(text: &str) -> bool {
     let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return false };

@@ -3,7 +3,7 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::escape::is_treacherous;
+use super::escape::escape_json;
 use super::record::{Fields, Record};
 use super::stamp::Stamp;
 
@@ -44,20 +44,5 @@ pub(super) fn line(stamp: &Stamp, logger: &str, level: &str, target: &str, recor
     let line = Line { timestamp, level, logger, thread: stamp.thread, target, message: &record.message, fields };
     // Strings, numbers and booleans under text keys: serialising them does not fail.
     let json = serde_json::to_string(&line).unwrap_or_default();
-    if json.chars().any(is_treacherous) { escape(&json) } else { json }
-}
-
-/// Treacherous characters can only stand inside the strings of `json`, where `\uXXXX` means the same.
-fn escape(json: &str) -> String {
-    let mut safe = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if is_treacherous(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                safe.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
+    escape_json(json)
 }

@@ -20,6 +20,7 @@ use super::unanswered::Unanswered;
 use crate::answer::Answer;
 use crate::exit::Exit;
 use crate::http::model::Event;
+use crate::logging::escape::escape_json;
 use crate::shutdown::Signals;
 
 /// So many pieces of the stream may wait until they are written; then the stream is not read any more, and the provider
@@ -171,7 +172,7 @@ impl Watching {
         }
         if self.json {
             // One line, whatever the other side's text looked like.
-            return value.is_object().then(|| format!("{value}\n"));
+            return value.is_object().then(|| escape_json(value.to_string()) + "\n");
         }
         let event: Event = serde_json::from_value(value).ok()?;
         Some(self.lines.line(&event, now))

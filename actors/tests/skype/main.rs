@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/phone.rs"]
+mod phone;
+
 #[path = "../support/forest.rs"]
 mod forest;
 
@@ -18,3 +21,4 @@ mod found;
 mod life;
 mod outage;
 mod rows;
+mod spoofed;

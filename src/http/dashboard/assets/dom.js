@@ -10,6 +10,18 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export const byId = (id) => document.getElementById(id);
 
+// Control, bidirectional and invisible characters: they could make a name look like another one.
+const TREACHEROUS = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/**
+ * A text with what would deceive the eye written out, as the log and the terminal write it: `\u{202e}`.
+ * @param {string} text
+ */
+export const visible = (text) => text.replace(TREACHEROUS, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
+
+/** @param {any} child */
+const shown = (child) => (typeof child === "string" ? visible(child) : child);
+
 /**
  * Makes an element.
  * @param {string} tag the name, with classes after dots: `span.word.faint`
@@ -25,7 +37,7 @@ export function make(tag, attributes = {}, ...children) {
     if (typeof value === "function") element.addEventListener(key, value);
     else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value === true ? "" : String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false && child !== "").map(shown));
   return element;
 }
 
@@ -67,7 +79,8 @@ export function setIcon(svg, name) {
  * @param {string} text
  */
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const safe = visible(String(text));
+  if (node.textContent !== safe) node.textContent = safe;
 }
 
 /**
@@ -104,7 +117,7 @@ export function toast(text) {
   const element = byId("toast");
   const home = document.querySelector("dialog[open]") ?? document.body;
   if (element.parentElement !== home) home.append(element);
-  element.textContent = text;
+  element.textContent = visible(text);
   element.hidden = false;
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => { element.hidden = true; }, 5000);
