@@ -119,8 +119,8 @@ impl Lines {
     }
 
     fn add_all(&mut self, remembered: &Remembered, clock: &Clock) {
-        for (source, rate) in remembered.rates.iter().filter(|(_, rate)| rate.is_finite()) {
-            self.add("rate", RateRecord { source: *source, rate: *rate });
+        for rate in remembered.rates.iter().filter_map(|(source, rate)| RateRecord::of(*source, *rate)) {
+            self.add("rate", rate);
         }
         for endpoint in &remembered.endpoints {
             self.add("endpoint", EndpointRecord::of(endpoint, clock));
@@ -242,10 +242,7 @@ impl Reading {
             "agent" => remembered.agents.push(read::<AgentRecord<'_>>(line)?.agent(clock)?),
             "pushed" => remembered.agents.push(read::<PushedRecord<'_>>(line)?.agent(clock)?),
             "endpoint" => remembered.endpoints.push(read::<EndpointRecord<'_>>(line)?.endpoint(clock)?),
-            "rate" => {
-                let RateRecord { source, rate } = read(line)?;
-                remembered.rates.push((source, rate));
-            }
+            "rate" => remembered.rates.push(read::<RateRecord>(line)?.rate()),
             "account" => remembered.graph.accounts.push(read::<AccountRecord<'_>>(line)?.account(clock)),
             "name" => remembered.graph.names.push(read::<NameRecord<'_>>(line)?.name(clock)?),
             "ucc" => {

@@ -273,8 +273,24 @@ impl<'a> EndpointRecord<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct RateRecord {
     #[serde(with = "words::Source")]
-    pub(super) source: SourceKind,
-    pub(super) rate: f64,
+    source: SourceKind,
+    /// Tokens in 1,000 s: whole numbers are read as they were written.
+    per_1000_s: u64,
+}
+
+impl RateRecord {
+    /// None for what is no rate.
+    pub(super) fn of(source: SourceKind, rate: f64) -> Option<Self> {
+        let is_rate = rate.is_finite() && (0.0..1e9).contains(&rate);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was looked at")]
+        is_rate.then(|| Self { source, per_1000_s: (rate * 1_000.0) as u64 })
+    }
+
+    /// In tokens per second.
+    #[expect(clippy::cast_precision_loss, reason = "no rate is that large")]
+    pub(super) fn rate(&self) -> (SourceKind, f64) {
+        (self.source, self.per_1000_s as f64 / 1_000.0)
+    }
 }
 
 /// An account of Microsoft Graph.
