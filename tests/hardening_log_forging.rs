@@ -260,8 +260,8 @@ fn no_line_of_the_text_log_and_no_line_of_a_command_is_written_by_somebody_outsi
         assert_ne!(logger, "forged", "{line}");
     }
     let told = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-    assert!(told(r"\u{202e}") >= 10 && told(r"\u{1b}[2J") >= 10, "what was sent is there, made visible");
-    assert!(told("forged ERROR - gotcha") >= 10);
+    assert!(told(r"\u{202e}") >= 4 && told(r"\u{1b}[2J") >= 4, "what was sent is there, made visible");
+    assert!(told("forged ERROR - gotcha") >= 4);
 }
 
 #[test]
