@@ -68,6 +68,7 @@ pub(crate) fn pool_setup(settings: &Settings) -> Result<Setup, AssembleError> {
         settings.failed_presence_subscriptions_resubscribe_delay,
         settings.max_failed_presence_subscriptions_resubscribe_delay,
     )?;
+    setup.sample_interval = settings.ucma.as_ref().and_then(|ucma| ucma.pool.sample_interval);
     setup.max_failures = settings.max_failed_presence_subscriptions_per_uri;
     Ok(setup)
 }

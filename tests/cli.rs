@@ -249,6 +249,7 @@ fn check_shows_the_effective_settings_the_defaults_and_the_time_of_a_full_start(
       Pool/@Transport                                 tcp
       Pool/@Dialect                                   simple
       Pool/@Listen                                    no listener *
+      Pool/@SampleInterval                            one agent every 10 s *
       Http                                            enabled *
       Http/@Listen                                    127.0.0.1:8365 *
       Http/@Tokens                                    none: everyone on this computer may do everything *

@@ -155,6 +155,9 @@ impl Settings {
         if pool.dialect == Dialect::Skype {
             rows.add("Pool/@UseRegistration", if pool.use_registration { "true" } else { "false" });
         }
+        let interval =
+            pool.sample_interval.map_or("never".to_owned(), |time| format!("one agent every {}", seconds(time)));
+        rows.add("Pool/@SampleInterval", interval);
         let files = [
             ("Pool/@Certificate", &pool.certificate),
             ("Pool/@PrivateKey", &pool.private_key),

@@ -213,7 +213,12 @@ pub struct PoolSettings {
     /// `UseRegistration`: in the dialect `skype` each endpoint registers before it subscribes. True unless the file says
     /// otherwise: a pool gives presence to registered endpoints only. The dialect `simple` registers nobody.
     pub use_registration: bool,
+    /// `SampleInterval`: how often one agent is asked for, to see whether the pool still notifies; `None`: never.
+    pub sample_interval: Option<Duration>,
 }
+
+/// How often one agent is asked for unless the file says otherwise.
+pub(crate) const DEFAULT_SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
 
 impl PoolSettings {
     pub(crate) const fn default_listen(dialect: Dialect) -> Option<SocketAddr> {
@@ -239,6 +244,7 @@ impl Default for PoolSettings {
             user_name: None,
             password_file: None,
             use_registration: true,
+            sample_interval: Some(DEFAULT_SAMPLE_INTERVAL),
         }
     }
 }

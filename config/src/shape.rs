@@ -67,6 +67,7 @@ pub(crate) const KINDS: [Kind; 20] = [
             "UserName",
             "PasswordFile",
             "UseRegistration",
+            "SampleInterval",
         ],
         true,
     ),

@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use crate::diagnostic::{Severity, shown};
 use crate::document::{Attribute, Element};
 use crate::fields::{Context, attribute, given};
-use crate::settings::{DEFAULT_LISTEN_PORT, Dialect, PoolSettings, Transport, UcmaSettings, UserEndpoint};
+use crate::settings::{
+    DEFAULT_LISTEN_PORT, DEFAULT_SAMPLE_INTERVAL, Dialect, PoolSettings, Transport, UcmaSettings, UserEndpoint,
+};
 use crate::{names, values};
 
 /// What to write beside `Certificate`.
@@ -48,6 +50,7 @@ pub(crate) fn read(source: &Element<'_>, context: &mut Context<'_>) -> Option<Uc
                 "Pool/@Dialect",
                 "Pool/@Listen",
                 "Pool/@UseRegistration",
+                "Pool/@SampleInterval",
             ]);
             PoolSettings::default()
         }
@@ -117,6 +120,13 @@ fn pool(pool: &Element<'_>, context: &mut Context<'_>) -> PoolSettings {
         user_name: given(pool, "UserName").map(|name| name.value.trim().to_owned()),
         password_file: names::file(pool, "PasswordFile", context),
         use_registration: context.value_or(pool, "UseRegistration", "Pool/@UseRegistration", true, values::boolean),
+        sample_interval: context.value_or(
+            pool,
+            "SampleInterval",
+            "Pool/@SampleInterval",
+            Some(DEFAULT_SAMPLE_INTERVAL),
+            values::sample_interval,
+        ),
     };
     pairs(pool, &settings, context);
     settings

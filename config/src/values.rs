@@ -108,6 +108,23 @@ pub(crate) fn duration_within(text: &str, bounds: RangeInclusive<Duration>, exam
     }
 }
 
+/// The shortest and the longest time between two samples.
+const SAMPLE_INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+
+/// Plain seconds or a humantime duration, from a second to a day; `None` for `0` and `never`.
+pub(crate) fn sample_interval(text: &str) -> Result<Option<Duration>, Wrong> {
+    let help = "write seconds, such as `10`, or a number with a unit, such as `10s`; 1s to 1day, or `never`";
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(None);
+    }
+    match duration(text, help)? {
+        Duration::ZERO => Ok(None),
+        parsed if parsed < *SAMPLE_INTERVALS.start() => wrong(format!("{} is too short", shown(text)), help),
+        parsed if parsed > *SAMPLE_INTERVALS.end() => wrong(format!("{} is too long", shown(text)), help),
+        parsed => Ok(Some(parsed)),
+    }
+}
+
 /// One word of an enumeration, through serde; upper and lower case make no difference.
 pub(crate) fn word<T: for<'de> Deserialize<'de>>(text: &str, words: &[&str]) -> Result<T, Wrong> {
     let lower = text.to_ascii_lowercase();

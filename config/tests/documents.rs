@@ -181,6 +181,28 @@ fn use_registration_means_nothing_to_the_dialect_simple() {
 }
 
 #[test]
+fn samples_are_taken_every_ten_seconds_unless_the_file_says_otherwise() {
+    let plain = accepted("seed.xml").settings;
+    assert_eq!(plain.ucma.as_ref().unwrap().pool.sample_interval, Some(Duration::from_secs(10)));
+    assert!(plain.defaulted.contains("Pool/@SampleInterval"));
+    let text = String::from_utf8(read("good/pool.xml")).unwrap();
+    let of = |value: &str| {
+        let text = text.replace("Dialect=\"Simple\"", &format!("Dialect=\"Simple\" SampleInterval=\"{value}\""));
+        parse(&text, "Config.xml").map(|loaded| loaded.settings.ucma.unwrap().pool.sample_interval)
+    };
+    for off in ["0", "0s", "never", "Never"] {
+        assert_eq!(of(off).ok(), Some(None), "{off}");
+    }
+    for (text, seconds) in [("1", 1), ("30s", 30), ("5m", 300), ("1day", 86_400)] {
+        assert_eq!(of(text).ok(), Some(Some(Duration::from_secs(seconds))), "{text}");
+    }
+    for wrong in ["500ms", "25h", "-1", "often"] {
+        let told = rendered(&of(wrong).unwrap_err());
+        assert!(told.contains("SampleInterval") && told.contains("1s to 1day"), "{wrong}: {told}");
+    }
+}
+
+#[test]
 fn what_is_not_said_gets_its_default_and_is_listed_as_such() {
     let loaded = parse("<config><PresenceProvider/></config>", "Config.xml").unwrap();
     warned(&loaded, &["no source is enabled"]);
@@ -189,8 +211,8 @@ fn what_is_not_said_gets_its_default_and_is_listed_as_such() {
     assert_eq!(settings.failed_presence_subscriptions_resubscribe_delay, Duration::from_secs(900));
     assert_eq!(settings.max_failed_presence_subscriptions_resubscribe_delay, Duration::from_secs(28_800));
     assert_eq!(settings.max_failed_presence_subscriptions_per_uri, 3);
-    assert_eq!(settings.defaulted.len(), 11, "four of the provider, seven of the API");
-    assert_eq!(settings.report().iter().filter(|row| row.default).count(), 11);
+    assert_eq!(settings.defaulted.len(), 13, "four of the provider, seven of the API, two of the state");
+    assert_eq!(settings.report().iter().filter(|row| row.default).count(), 13);
     assert!(accepted("seed.xml").settings.defaulted.contains("MaxFailedPresenceSubscriptionsResubscribeDelay"));
 }
 
