@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+/// After so many in a row who were on their way in vain, a UCC no longer counts on the next one: at night nobody is available,
+/// and to sort all that wait for a UCC anew at every answer would take more time than it saves.
+const FRUITLESS: u8 = 4;
+
 /// Which UCCs have somebody whom a call can go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -44,6 +48,8 @@ struct Ucc {
     on_their_way: u32,
     /// Those that wait for a token, by their places.
     waiting: BTreeSet<u32>,
+    /// How many in a row were on their way and turned out not to be available.
+    fruitless: u8,
     /// Since when one of its agents might turn out to be the first that is available.
     seeking_since: Option<Instant>,
 }
@@ -51,7 +57,7 @@ struct Ucc {
 impl Ucc {
     /// It needs somebody, and nobody is on the way.
     const fn is_bare(&self, foresight: bool) -> bool {
-        self.confirmed == 0 && !(foresight && self.on_their_way > 0)
+        self.confirmed == 0 && !(foresight && self.on_their_way > 0 && self.fruitless < FRUITLESS)
     }
 }
 
@@ -95,6 +101,11 @@ impl Uccs {
         replace(&mut ucc.members, before.is_member, after.is_member);
         replace(&mut ucc.confirmed, before.is_confirmed, after.is_confirmed);
         replace(&mut ucc.on_their_way, before.is_on_its_way, after.is_on_its_way);
+        if ucc.confirmed > 0 {
+            ucc.fruitless = 0;
+        } else if before.is_on_its_way && !after.is_on_its_way {
+            ucc.fruitless = ucc.fruitless.saturating_add(1);
+        }
         match (before.is_waiting, after.is_waiting) {
             (false, true) => {
                 ucc.waiting.insert(place);

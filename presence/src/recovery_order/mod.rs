@@ -67,7 +67,8 @@ pub struct Standing {
 ///
 /// A UCC *has* an agent while one is [`LastKnown::Fresh`] and available. An agent that has been granted a token counts as such
 /// until its answer is there, so that a fast throttle does not spend many tokens on one UCC; when it turns out not to be
-/// available, or says nothing for 3 s, the UCC is looked after again. The likelihood is 1 or 0 by what was known when the
+/// available, or says nothing for 3 s, the UCC is looked after again; after four in a row it is not waited for the answer of the
+/// next one. The likelihood is 1 or 0 by what was known when the
 /// source last stood behind it, fades to the mean of 0.28 with a time constant of 30 minutes, and is told apart by whole minutes.
 ///
 /// The classes Refresh, Release and Sample are not concerned: there the oldest request is first. Who has not said how it stands
@@ -75,7 +76,7 @@ pub struct Standing {
 ///
 /// Tell how an agent stands with [`RecoveryOrder::stand`]: the same said twice changes nothing, and an agent without UCCs is
 /// forgotten. The rest is [`Order`], and the [`crate::Throttle`]'s business. A step takes O(log n), and O(log n) for each waiting
-/// agent of a UCC that finds or loses its only agent by it.
+/// agent of a UCC that finds or loses its only agent by it, which happens to a UCC a few times in a recovery.
 #[derive(Clone, Debug)]
 pub struct RecoveryOrder<K: Request> {
     places: BTreeMap<K::Agent, u32>,

@@ -42,7 +42,7 @@ pub(super) enum Line {
 ///  silent -----------------------> following -----------> silent
 /// ```
 ///
-/// While no endpoint is up nothing moves, and nothing is said.
+/// While no endpoint is up nothing moves, and nothing is said; when one is, how far it is is said at once.
 #[derive(Debug, Default)]
 pub(super) struct Diary {
     following: Option<Following>,
@@ -88,6 +88,11 @@ impl Following {
         if recovery.predicted_end.is_none() {
             (self.up, self.told_covered, self.told_at) = (None, false, now);
             return lines;
+        }
+        if self.up.is_none() && recovery.since < now {
+            // There is an endpoint again, and an end to predict.
+            self.told_at = now;
+            lines.push(Line::Progress(recovery.clone()));
         }
         let (up_since, has_sought) = self.up.get_or_insert((now, false));
         *has_sought |= recovery.coverage.seeking > 0;

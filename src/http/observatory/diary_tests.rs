@@ -38,11 +38,11 @@ fn a_recovery_is_told_when_it_begins_every_ten_seconds_when_the_queues_are_cover
     let down = recovering(start, 0, false, (0, 0));
     assert_eq!(told(&mut diary, start, 0..120, Some(&down)), [(0, "began")], "nothing moves while no endpoint is up");
     let seeking = recovering(start, 100, true, (143, 50));
-    assert_eq!(told(&mut diary, start, 120..125, Some(&seeking)), []);
+    assert_eq!(told(&mut diary, start, 120..125, Some(&seeking)), [(120, "progress")], "now its end is known");
     let covered = recovering(start, 400, true, (193, 0));
     assert_eq!(
         told(&mut diary, start, 125..141, Some(&covered)),
-        [(125, "covered"), (129, "progress"), (139, "progress")]
+        [(125, "covered"), (130, "progress"), (140, "progress")]
     );
     let lines = diary.look(start + 150 * SECOND, None);
     let [Line::Ended { last, after }] = &lines[..] else { panic!("{lines:?}") };
@@ -57,7 +57,7 @@ fn a_pool_that_is_lost_once_more_has_the_queues_covered_once_more() {
         (recovering(start, 0, true, (0, 200)), vec![(0, "began")]),
         (recovering(start, 9, true, (200, 0)), vec![(1, "covered")]),
         (recovering(start, 0, false, (0, 0)), vec![]),
-        (recovering(start, 0, true, (0, 0)), vec![]),
+        (recovering(start, 0, true, (0, 0)), vec![(3, "progress")]),
         (recovering(start, 0, true, (0, 180)), vec![]),
         (recovering(start, 9, true, (200, 0)), vec![(5, "covered")]),
     ];

@@ -232,3 +232,27 @@ fn coverage_says_who_has_somebody_who_seeks_and_how_long_it_took() {
     let found_after = Duration::from_secs(7);
     assert_eq!(order.coverage(at(9)), Coverage { covered: 3, found: 1, found_after, ..expected });
 }
+
+#[test]
+fn when_nobody_is_available_no_ucc_is_sorted_anew_at_every_answer() {
+    let now = crate::test_clock::start();
+    let mut order = RecoveryOrder::<(u32, u8)>::new(now);
+    let standing = |known| Standing { source: SourceKind::Ucma, uccs: [1, 2].into(), known };
+    for agent in 0..10 {
+        order.stand(now, &agent, standing(stale(true, now)));
+        order.put(now, TokenClass::New, agent.into(), (agent, 0));
+    }
+    // In one queue only, and less worth than two.
+    order.stand(now, &99, Standing { uccs: [3].into(), ..standing(stale(true, now)) });
+    order.put(now, TokenClass::New, 99, (99, 0));
+    for agent in 0..4 {
+        assert_eq!(order.next(now), Some((agent, 0)));
+        order.stand(now, &agent, standing(BUSY));
+    }
+    let fifth_and_sixth = [order.next(now), order.next(now)];
+    assert_eq!(fifth_and_sixth, [Some((4, 0)), Some((5, 0))], "both, before the answer of the first is there");
+    order.stand(now, &4, standing(AVAILABLE));
+    assert_eq!(order.next(now), Some((99, 0)));
+    order.stand(now, &4, standing(BUSY));
+    assert_eq!(order.next(now), Some((6, 0)), "5 is not there, and counts again");
+}
