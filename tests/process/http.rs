@@ -121,7 +121,7 @@ fn text(plan: &Plan<'_>, pool: &str, tokens: &str) -> String {
     <PstnPresenceSource enabled="true" />
     <UcmaPresenceSource enabled="true" ApplicationId="urn:application:ucc_app14_1">
       <ApplicationEndpoint OwnerUri="sip:ucc_app01@{DOMAIN}" />
-      <Pool {pool} />
+      <Pool {pool} SampleInterval="never" />
     </UcmaPresenceSource>
   </PresenceProvider>
   <UnifiedContactCenters>

@@ -89,7 +89,9 @@ impl Config {
     }
 
     /// The same with an element `Http` such as `<Http Listen="127.0.0.1:0" />`.
+    /// Nobody is sampled unless `pool` says so: most tests count every message.
     pub(crate) fn text_with_http(http: &str, provider: &str, user_endpoint: &str, pool: &str, queues: &str) -> String {
+        let samples = if pool.contains("SampleInterval") { "" } else { r#"SampleInterval="never""# };
         format!(
             r#"<?xml version="1.0" encoding="utf-8"?>
 <config version="1.5">
@@ -97,7 +99,7 @@ impl Config {
     <UcmaPresenceSource enabled="true" ApplicationId="urn:application:ucc_app14_1">
       <ApplicationEndpoint OwnerUri="sip:ucc_app01@{DOMAIN}" />
       {user_endpoint}
-      <Pool {pool} />
+      <Pool {pool} {samples} />
     </UcmaPresenceSource>
     <PstnPresenceSource enabled="true" />
     {http}

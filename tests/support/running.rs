@@ -18,7 +18,9 @@ use std::time::Duration;
 use actix::{Actor, Context, Handler, System};
 use actix_rt::ArbiterHandle;
 use presence_actors::transport::{TlsFiles, TlsIdentity};
-use presence_actors::{AgentView, EndpointSetup, Pool, PresenceEvent, Provider, ProviderView, Setup, UccClient};
+use presence_actors::{
+    AgentView, EndpointSetup, MeterReadings, Pool, PresenceEvent, Provider, ProviderView, Setup, UccClient,
+};
 use presence_core::{
     AgentUri, Availability, Change, EndpointKind, EndpointPolicy, EndpointState, Freshness, Presence, RetryPolicy,
     SourceRules, SubscriptionState,
@@ -130,6 +132,11 @@ impl Running {
     /// What everything looks like now.
     pub fn view(&self) -> ProviderView {
         self.asking.block_on(self.provider.observe()).unwrap()
+    }
+
+    /// What was counted until now.
+    pub fn meters(&self) -> MeterReadings {
+        self.provider.meters().read()
     }
 
     /// The agent, once it is as `condition` says.

@@ -21,4 +21,5 @@ mod found;
 mod life;
 mod outage;
 mod rows;
+mod silent;
 mod spoofed;

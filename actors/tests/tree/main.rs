@@ -19,6 +19,7 @@ mod pushes;
 mod refusals;
 mod sharing;
 mod shutdown;
+mod silent;
 mod slow_uccs;
 mod spoofed;
 mod supervision;

@@ -6,6 +6,7 @@ mod exposition;
 mod graph;
 mod http_meters;
 mod process;
+mod samples;
 
 use std::time::UNIX_EPOCH;
 
@@ -54,7 +55,9 @@ async fn metrics(caller: Caller, api: web::Data<Api>, request: HttpRequest) -> R
     collect::seen(&mut answer, now(), &snapshot);
     coverage::seen(&mut answer, now(), &snapshot.view.throttle);
     graph::seen(&mut answer, now(), &snapshot.view.sources, &snapshot.status.graph);
-    collect::counted(&mut answer, &api.provider.meters().read());
+    let counted = api.provider.meters().read();
+    collect::counted(&mut answer, &counted);
+    samples::samples(&mut answer, &counted);
     let (agents, pushers) = api.pushers.counts().await;
     collect::pushed(&mut answer, agents, pushers);
     collect::certificates(&mut answer, Timestamp::now(), &api.certificates.read());
