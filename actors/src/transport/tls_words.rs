@@ -59,6 +59,8 @@ fn explain(error: &rustls::Error, peer: &str, expected: &[String]) -> String {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired
+            // Every client of TLS 1.2 sends it (RFC 5246 section 7.4.1.4.1); those before do not know it.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
         ) => no_version(peer),
