@@ -9,6 +9,7 @@
 //! | What is known about the agent? | [`Presence`], [`Change`], [`Publication`] |
 //! | Which source serves the agent? | [`SourceRules`], [`MatchRules`] |
 //! | How is its one subscription kept? | [`Subscription`], [`RetryPolicy`], [`Failure`] |
+//! | Does the server still tell? | [`Sampler`], [`SubscriptionInput::Sample`] |
 //! | How fast may agents be put on the wire? | [`Throttle`] |
 //! | Who is put on the wire first? | [`RecoveryOrder`] |
 //! | How is a local endpoint kept? | [`EndpointLifecycle`] |

@@ -64,6 +64,8 @@ const NUMBERS_SKIPPED: u32 = 1_000;
 ///   Idle and Abandoned know nothing.
 /// - A dialog that had to be left on an endpoint (lost, silent) is taken over by the next `Subscribe` through that
 ///   endpoint, or ended as soon as the endpoint is up: there are never two.
+/// - A sample compares what is held with what the server says, beside all this; it is drawn at its own type. Twice another
+///   word without a notification is a silent loss: published, and the dialog is ended and begun anew.
 ///
 /// Tell a new machine of every endpoint that is up, then what is wanted. After [`Subscription::new`], [`Subscription::handle`] and
 /// [`Subscription::handle_timeout`] drain [`Subscription::poll_effect`] to `None`, then ask
