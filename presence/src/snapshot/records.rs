@@ -27,7 +27,11 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 fn cut(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(&text[..text.floor_char_boundary(LONGEST_TEXT)])
+    let mut end = text.len().min(LONGEST_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    Cow::Borrowed(&text[..end])
 }
 
 /// What stands in front of a record's own fields.
@@ -283,7 +287,7 @@ impl RateRecord {
     pub(super) fn of(source: SourceKind, rate: f64) -> Option<Self> {
         let is_rate = rate.is_finite() && (0.0..1e9).contains(&rate);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was looked at")]
-        is_rate.then(|| Self { source, per_1000_s: (rate * 1_000.0) as u64 })
+        is_rate.then_some(Self { source, per_1000_s: (rate * 1_000.0) as u64 })
     }
 
     /// In tokens per second.
