@@ -32,7 +32,7 @@ fn wishes(agents: usize, dice: &mut Dice) -> Vec<Vec<usize>> {
             Some(*sum)
         })
         .collect();
-    let mut queue = |dice: &mut Dice| {
+    let queue = |dice: &mut Dice| {
         let at = dice.below(1_000_000) as f64 / 1_000_000.0 * ladder[QUEUES - 1];
         ladder.partition_point(|sum| *sum <= at)
     };
