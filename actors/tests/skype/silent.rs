@@ -82,8 +82,13 @@ fn a_front_end_that_went_mute_about_everybody_is_found_faster_and_faster_and_the
     });
 }
 
+/// A day, or as much of it as there is time for.
+fn hours() -> u64 {
+    if std::env::var_os("PP_LONG_TESTS").is_some() { 24 } else { 4 }
+}
+
 #[test]
-fn a_day_with_a_front_end_that_tells_everything_finds_no_loss() {
+fn no_sample_finds_a_loss_at_a_front_end_that_tells_everything() {
     in_virtual_time(|| async {
         let mut settings = one_pool(20);
         settings.change_interval = Some(seconds(100));
@@ -96,15 +101,16 @@ fn a_day_with_a_front_end_that_tells_everything_finds_no_loss() {
         pass(seconds(60)).await;
         forest.command("delay 2s");
         let mut ledger = Ledger::default();
-        for _ in 0..24 {
+        let hours = hours();
+        for _ in 0..hours {
             pass(seconds(3_600)).await;
             ledger.read(ucc.heard());
         }
         let read = provider.meters().read();
         assert_eq!((read.silent_losses, read.samples[&SampleOutcome::Lost]), (0, 0), "{:?}", read.samples);
         let (same, void) = (read.samples[&SampleOutcome::Same], read.samples[&SampleOutcome::Void]);
-        assert!(same > 7_500 && void > 100, "{:?}", read.samples);
-        assert!(ledger.changes > 12_000, "{}", ledger.changes);
+        assert!(same > 300 * hours && void >= 2 * hours, "{:?}", read.samples);
+        assert!(ledger.changes > 500 * hours, "{}", ledger.changes);
         forest.assert_no_violation();
     });
 }

@@ -148,10 +148,15 @@ fn without_an_interval_nobody_is_asked_for() {
     });
 }
 
+/// A day, or as much of it as there is time for.
+fn hours() -> u64 {
+    if std::env::var_os("PP_LONG_TESTS").is_some() { 24 } else { 4 }
+}
+
 /// Agents move while they are sampled, what a query says is three seconds old when it comes, and the pool tells everything:
 /// nothing is ever lost.
 #[test]
-fn a_day_with_a_pool_that_tells_everything_finds_no_loss() {
+fn no_sample_finds_a_loss_at_a_pool_that_tells_everything() {
     in_virtual_time(|| async {
         let (network, side) = memory::network();
         let pool = VirtualPool::start_moving(20, side, 42, Some(seconds(100)));
@@ -163,15 +168,16 @@ fn a_day_with_a_pool_that_tells_everything_finds_no_loss() {
         pass(seconds(60)).await;
         pool.fault_all(Faults { delay: seconds(3), ..Faults::default() });
         let mut ledger = Ledger::default();
-        for _ in 0..24 {
+        let hours = hours();
+        for _ in 0..hours {
             pass(seconds(3_600)).await;
             ledger.read(ucc.heard());
         }
         let read = meters(&provider);
         assert_eq!((read.silent_losses, read.samples[&SampleOutcome::Lost]), (0, 0), "{:?}", read.samples);
         let (same, void) = (read.samples[&SampleOutcome::Same], read.samples[&SampleOutcome::Void]);
-        assert!(same > 8_000 && void > 100, "{:?}", read.samples);
-        assert!(ledger.changes > 12_000, "{}", ledger.changes);
+        assert!(same > 300 * hours && void >= 2 * hours, "{:?}", read.samples);
+        assert!(ledger.changes > 500 * hours, "{}", ledger.changes);
         assert_eq!(pool.counters().most_for_one_agent, 1);
     });
 }
