@@ -1,6 +1,6 @@
 //! What the real program tells systemd, over a socket of our own in systemd's place.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs, reason = "tests")]
 
 mod process;
 
