@@ -66,7 +66,13 @@ impl Run {
     }
 
     fn agent(&self, number: usize) -> Value {
-        self.client.get(&format!("/api/v1/agents/{}", uri(number))).json
+        self.client.get(&format!("/api/v1/agents/{}", uri(number))).json["agent"].clone()
+    }
+
+    /// The same, once its queue has asked for it.
+    fn shown(&self, number: usize) -> Value {
+        self.service.until("the agent is there", || !self.agent(number).is_null());
+        self.agent(number)
     }
 
     fn all_are_fresh(&self) {
@@ -132,7 +138,7 @@ fn killed_again_and_again(mut dice: Dice, deaths: usize) -> Seen {
         assert!(left.age <= Duration::from_secs(11), "{:?} are lost", left.age);
         run = Run::of(&config, &[]);
         let number = 1 + dice.below(AGENTS as u64) as usize;
-        let shown = run.agent(number);
+        let shown = run.shown(number);
         let took = run.began.elapsed();
         let known = left.remembered.agents.iter().find(|agent| agent.uri.as_str() == uri(number)).unwrap();
         let RememberedLife::Subscribed(memory) = &known.life else { panic!("a subscription") };
@@ -144,7 +150,7 @@ fn killed_again_and_again(mut dice: Dice, deaths: usize) -> Seen {
         } else {
             assert!(took > Duration::from_secs(1), "nothing can be confirmed in the first second: {shown}");
         }
-        let refused = run.agent(AGENTS + 1);
+        let refused = run.shown(AGENTS + 1);
         assert_eq!((&refused["state"], &refused["failures"]), (&json!("backing_off"), &json!(1)), "{refused}");
         seen.slowest = seen.slowest.max(took);
         seen.deaths += 1;
@@ -212,7 +218,7 @@ fn after_an_orderly_end_it_begins_with_what_held_before_it_and_cold_when_it_is_t
     assert_eq!(left.remembered.agents.len(), 3);
     let run = Run::of(&config, &[]);
     let warm = run.service.says("a warm start");
-    for told in ["agents=3", "stale=3", "backing_off=0", "abandoned=0", "ended=in order"] {
+    for told in ["agents=3", "stale=3", "backing_off=0", "abandoned=0", "ended=\"in order\""] {
         assert!(warm.contains(told), "{told}: {warm}");
     }
     assert_no_error(&run.service.terminate());
@@ -309,11 +315,14 @@ fn nothing_is_kept_where_that_is_switched_off() {
 
 #[test]
 fn a_queue_of_another_process_finds_its_agents_again_and_is_told_that_it_has_missed_events() {
-    let (_server, config) = small();
+    let (server, config) = small();
     let run = Run::of(&config, &[]);
     run.client.put("/api/v1/uccs/sales", &json!({}));
     run.client.post("/api/v1/uccs/sales/agents", &json!({ "subscribe": [uri(1), uri(2)] }));
-    let mut events = run.client.events("/api/v1/uccs/sales/events", None);
+    let mut events = run.client.events("/api/v1/events?ucc=sales", None);
+    events.until("current");
+    assert!(eventually(|| run.agent(1)["presence"]["freshness"] == "fresh"));
+    server.set_presence(&uri(1), AgentState::of(Activity::Busy));
     let last = events.until("changed").id;
     run.writes(&config, "\"sales\"");
     drop(run);
@@ -322,7 +331,7 @@ fn a_queue_of_another_process_finds_its_agents_again_and_is_told_that_it_has_mis
     let agents = run.client.get("/api/v1/uccs/sales/agents").json;
     assert_eq!(agents["total"], 2, "{agents}");
     assert!(agents["agents"][0]["presence"]["availability"]["value"].is_i64(), "{agents}");
-    let mut events = run.client.events("/api/v1/uccs/sales/events", last.as_deref());
+    let mut events = run.client.events("/api/v1/events?ucc=sales", last.as_deref());
     events.until("lagged");
     events.until("current");
     assert!(eventually(|| run.agent(1)["presence"]["freshness"] == "fresh"));

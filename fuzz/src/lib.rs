@@ -25,6 +25,7 @@ pub mod mutate;
 pub mod packets;
 mod pidf;
 mod script;
+mod snapshot;
 mod typed;
 
 /// A reader, or a layer with a memory, and how it is fed.
@@ -54,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     target("graph", graph::run, "json"),
     #[cfg(feature = "http")]
     target("http", http::run, "json"),
+    target("snapshot", snapshot::run, "snapshot"),
     target("simple", dialog::run_simple, "sip"),
     target("skype", dialog::run_skype, "sip"),
 ];

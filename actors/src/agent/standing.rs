@@ -1,6 +1,6 @@
 //! What an agent tells the throttle of how it stands, and when.
 
-use presence_core::{LastKnown, Presence, Standing};
+use presence_core::{Freshness, LastKnown, Presence, Standing};
 
 use super::{Agent, Life};
 use crate::clock;
@@ -48,12 +48,20 @@ impl Agent {
     fn stand(&self) {
         let (presence, _) = self.life.presence();
         let now = clock::now();
-        let confirmed = match &self.life {
-            Life::Subscribed(machine) => machine.memory(now).confirmed,
+        let last_known = match &self.life {
+            Life::Subscribed(machine) => machine.last_known(now),
             // What stands behind these is in this process.
-            Life::Line(_) | Life::Pushed(_) => Some(now),
+            Life::Line(_) | Life::Pushed(_) => Some((presence.status.availability, now)),
         };
-        let known = LastKnown::of(presence.status.availability, presence.freshness, confirmed);
+        let known = match (presence.freshness, last_known) {
+            // Too old to be served after a restart, and still better than nothing.
+            (Freshness::Unknown, Some((availability, confirmed))) => {
+                LastKnown::of(availability, Freshness::Stale, Some(confirmed))
+            }
+            (freshness, known) => {
+                LastKnown::of(presence.status.availability, freshness, known.map(|(_, confirmed)| confirmed))
+            }
+        };
         let standing = Standing { source: self.shared.source, uccs: self.watchers.numbers(), known };
         self.shared.order.do_send(Stand { uri: self.uri.clone(), standing });
     }

@@ -242,7 +242,7 @@ impl Reading {
             "agent" => remembered.agents.push(read::<AgentRecord<'_>>(line)?.agent(clock)?),
             "pushed" => remembered.agents.push(read::<PushedRecord<'_>>(line)?.agent(clock)?),
             "endpoint" => remembered.endpoints.push(read::<EndpointRecord<'_>>(line)?.endpoint(clock)?),
-            "rate" => remembered.rates.push(read::<RateRecord>(line)?.rate()),
+            "rate" => remembered.rates.push(read::<RateRecord>(line)?.rate()?),
             "account" => remembered.graph.accounts.push(read::<AccountRecord<'_>>(line)?.account(clock)),
             "name" => remembered.graph.names.push(read::<NameRecord<'_>>(line)?.name(clock)?),
             "ucc" => {

@@ -287,13 +287,13 @@ impl RateRecord {
     pub(super) fn of(source: SourceKind, rate: f64) -> Option<Self> {
         let is_rate = rate.is_finite() && (0.0..1e9).contains(&rate);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was looked at")]
-        is_rate.then_some(Self { source, per_1000_s: (rate * 1_000.0) as u64 })
+        is_rate.then_some(Self { source, per_1000_s: (rate * 1_000.0).round() as u64 })
     }
 
-    /// In tokens per second.
+    /// In tokens per second; none when that is more than any rate.
     #[expect(clippy::cast_precision_loss, reason = "no rate is that large")]
-    pub(super) fn rate(&self) -> (SourceKind, f64) {
-        (self.source, self.per_1000_s as f64 / 1_000.0)
+    pub(super) fn rate(&self) -> Option<(SourceKind, f64)> {
+        (self.per_1000_s < 1_000_000_000_000).then(|| (self.source, self.per_1000_s as f64 / 1_000.0))
     }
 }
 
