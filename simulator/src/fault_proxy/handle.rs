@@ -43,7 +43,7 @@ impl FaultProxyHandle {
 
     /// Ends every fault and opens the door. What was silenced stays silent until it ends.
     pub fn heal(&self) {
-        self.shared.plan().rules.clear();
+        self.shared.plan().heal();
         self.set_door(Door::Open);
     }
 

@@ -170,6 +170,8 @@ impl ProxyCounters {
 pub(super) struct Plan {
     dice: Dice,
     pub(super) rules: Vec<FaultRule>,
+    /// How often everything was healed.
+    healed: u64,
     pub(super) counters: ProxyCounters,
 }
 
@@ -188,17 +190,23 @@ pub(super) enum Step {
 pub(super) struct Course {
     /// Waits to be overtaken.
     held: Option<Bytes>,
-    /// So many bytes may still go.
-    left: Option<usize>,
+    /// So many bytes may still go, unless everything has been healed since.
+    left: Option<(u64, usize)>,
 }
 
 impl Plan {
     pub(super) fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed), rules: Vec::new(), counters: ProxyCounters::default() }
+        Self { dice: Dice::new(seed), rules: Vec::new(), healed: 0, counters: ProxyCounters::default() }
     }
 
     pub(super) fn count(&mut self, name: &'static str) {
         *self.counters.faults.entry(name).or_default() += 1;
+    }
+
+    /// Ends every fault, those included that have begun and not yet shown.
+    pub(super) fn heal(&mut self) {
+        self.rules.clear();
+        self.healed += 1;
     }
 
     /// What is done with a piece.
@@ -234,11 +242,12 @@ impl Plan {
                 vec![Step::Write(bytes.slice(..part.min(bytes.len()))), Step::Close]
             }
             Some(NetworkFault::CloseAfter { bytes: left }) => {
-                course.left = Some(left);
+                course.left = Some((self.healed, left));
                 vec![Step::Write(bytes)]
             }
         };
         steps.extend(course.held.take().map(Step::Write));
+        course.left = course.left.filter(|(healed, _)| *healed == self.healed);
         course.cut_off(steps)
     }
 
@@ -292,7 +301,7 @@ impl Course {
 
     /// Ends what is to be done where the connection is to be closed.
     fn cut_off(&mut self, mut steps: Vec<Step>) -> Vec<Step> {
-        let Some(left) = &mut self.left else { return steps };
+        let Some((_, left)) = &mut self.left else { return steps };
         for at in 0..steps.len() {
             let Step::Write(bytes) = &mut steps[at] else { continue };
             if bytes.len() >= *left {

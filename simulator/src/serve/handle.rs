@@ -1,5 +1,6 @@
 //! What the story-teller holds: commands to a running server, and what it counted.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,6 +141,14 @@ impl SimulatorHandle {
     #[must_use]
     pub fn active_subscriptions(&self) -> usize {
         self.hub.with(|_, machine| machine.active_subscriptions())
+    }
+
+    /// How many subscriptions each agent has whose NOTIFYs have a connection to go out on. This server keeps the others
+    /// until they run out; one that connects to the subscriber's Contact finds nobody there and ends them
+    /// (RFC 6665 section 4.2.2).
+    #[must_use]
+    pub fn deliverable_subscriptions(&self) -> BTreeMap<String, usize> {
+        self.hub.deliverable()
     }
 
     /// Sends this many NOTIFYs, in turn to the first `agents` subscriptions, as fast as the sockets take them, each a

@@ -149,6 +149,18 @@ impl Hub {
         count
     }
 
+    /// How many subscriptions each agent has whose NOTIFYs have a connection to go out on.
+    pub(super) fn deliverable(&self) -> BTreeMap<String, usize> {
+        let inner = self.lock();
+        let mut deliverable = BTreeMap::new();
+        for (uri, connection) in inner.machine.subscriptions() {
+            if inner.outboxes.contains_key(&connection) {
+                *deliverable.entry(uri.as_str().to_owned()).or_default() += 1;
+            }
+        }
+        deliverable
+    }
+
     /// The TCP connections that are open.
     pub(super) fn streams(&self) -> Vec<Arc<StreamOutbox>> {
         let stream = |outbox: &Outbox| match outbox {

@@ -124,6 +124,14 @@ fn so_many_bytes_go_and_then_no_more() {
 }
 
 #[test]
+fn what_has_begun_ends_when_everything_is_healed() {
+    let (mut plan, mut course) = plan(FaultRule::new(NetworkFault::CloseAfter { bytes: 5 }));
+    assert_eq!(told(plan.carry(&mut course, Way::ToClient, notify("abc"))).0, "abc");
+    plan.heal();
+    assert_eq!(told(plan.carry(&mut course, Way::ToClient, notify("defg"))), ("defg".to_owned(), vec![]));
+}
+
+#[test]
 fn a_reset_and_a_silence_take_the_message_with_them() {
     for (fault, step) in [(NetworkFault::Reset, Step::Reset), (NetworkFault::Silence, Step::Silence)] {
         let (mut plan, mut course) = plan(FaultRule::new(fault));
