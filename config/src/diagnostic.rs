@@ -174,6 +174,16 @@ impl Findings {
         self.place(offset).0
     }
 
+    /// True when another finding of this severity would only be counted. Whoever looks up lines for its words need not.
+    pub(crate) fn would_drop(&self, severity: Severity) -> bool {
+        self.found.len() >= MAX_DIAGNOSTICS && self.found.iter().all(|found| found.severity >= severity)
+    }
+
+    /// Counts a finding that nobody will see.
+    pub(crate) const fn drop_one(&mut self) {
+        self.dropped += 1;
+    }
+
     fn place(&self, offset: usize) -> (usize, usize) {
         let offset = floor(&self.source, offset);
         let line = self.source[..offset].bytes().filter(|&b| b == b'\n').count() + 1;

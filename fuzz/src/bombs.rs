@@ -27,20 +27,21 @@ impl fmt::Debug for Bomb {
     }
 }
 
-/// All of them.
+/// All of them, at the caps divided by `part`; 1 for the caps themselves.
 #[must_use]
-pub fn all() -> Vec<Bomb> {
-    [xml::bombs(), json::bombs(), sip::bombs(), patterns::bombs()].concat()
+pub fn all(part: usize) -> Vec<Bomb> {
+    [xml::bombs(part), json::bombs(part), sip::bombs(part), patterns::bombs()].concat()
 }
 
-/// The same input for several readers.
+/// The same inputs for several readers, each at its cap divided by `part`.
 fn each(
+    part: usize,
     readers: &[(&'static str, usize, fn(&[u8]) -> bool)],
     make: impl Fn(usize) -> Vec<(&'static str, Vec<u8>)>,
 ) -> Vec<Bomb> {
     let of = |(reader, cap, read): &(&'static str, usize, fn(&[u8]) -> bool)| {
         let (reader, read) = (*reader, *read);
-        let made = make(*cap);
+        let made = make(*cap / part.max(1));
         made.into_iter().map(move |(name, bytes)| Bomb { reader, name, bytes, read }).collect::<Vec<_>>()
     };
     readers.iter().flat_map(of).collect()

@@ -165,3 +165,10 @@ fn a_media_type_is_what_stands_before_its_parameters() {
     assert!(!is_media_type("multipart/relatedness", MULTIPART_RELATED));
     assert!(!is_media_type("x;multipart/related", MULTIPART_RELATED));
 }
+
+#[test]
+fn what_only_looks_like_a_boundary_a_hundred_thousand_times_is_refused() {
+    let body = "--x\r\n\r\n".to_owned() + &"\n--xy".repeat(100_000);
+    let refused = split_multipart("multipart/related;boundary=x", &Bytes::from(body), &DocumentLimits::list());
+    assert_eq!(refused, Err(DocumentError::Parts));
+}

@@ -308,3 +308,13 @@ proptest! {
         prop_assert_eq!(status.availability, read(&format!("{OPEN}{}", part(first.min(second)))).availability);
     }
 }
+
+/// Remarks and entities are no elements, and cost as much.
+#[test]
+fn a_document_of_marks_without_elements_is_refused() {
+    for mark in ["&#1;", "<a>", "=="] {
+        let text = format!("<presence xmlns=\"urn:ietf:params:xml:ns:pidf\">{}</presence>", mark.repeat(60_000));
+        let limits = DocumentLimits { elements: 10_000, ..DocumentLimits::default() };
+        assert_eq!(read_pidf(text.as_bytes(), &limits), Err(DocumentError::Elements), "{mark}");
+    }
+}

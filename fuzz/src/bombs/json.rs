@@ -11,6 +11,8 @@ use super::{Bomb, each, filled};
 
 /// An answer of Graph.
 const ANSWER: usize = 4 << 20;
+/// An answer that is read without a look before.
+const SHORT: usize = 256 << 10;
 /// An answer of the login host, and a body of the HTTP API.
 const BODY: usize = 64 << 10;
 /// A notification.
@@ -58,12 +60,17 @@ fn error(body: &[u8]) -> bool {
     false
 }
 
-pub(super) fn bombs() -> Vec<Bomb> {
+pub(super) fn bombs(part: usize) -> Vec<Bomb> {
     let mut all = each(
+        part,
         &[
             ("Graph: presences 4 MiB", ANSWER, presences),
             ("Graph: users 4 MiB", ANSWER, users),
             ("Graph: user 4 MiB", ANSWER, user),
+            // Up to this an answer is read without a look before.
+            ("Graph: users 256 KiB", SHORT, users),
+            ("Graph: user 256 KiB", SHORT, user),
+            ("Graph: presences 256 KiB", SHORT, presences),
             ("Graph: subscriptions 4 MiB", ANSWER, subscriptions),
             ("Graph: subscription 4 MiB", ANSWER, subscription),
             ("Graph: error 4 MiB", ANSWER, error),
@@ -73,13 +80,13 @@ pub(super) fn bombs() -> Vec<Bomb> {
         ],
         generic,
     );
-    all.extend(each(&[("Graph: users 4 MiB", ANSWER, users), ("Graph: user 4 MiB", ANSWER, user)], people));
-    all.extend(each(&[("Graph: presences 4 MiB", ANSWER, presences)], items));
-    all.extend(each(&[("Graph: subscriptions 4 MiB", ANSWER, subscriptions)], pages));
-    all.extend(each(&[("Graph: notification 1 MiB", NOTIFICATION, notices)], notifications));
-    all.extend(each(&[("Graph: error 64 KiB", BODY, error), ("login: error 64 KiB", BODY, token_error)], errors));
+    all.extend(each(part, &[("Graph: users 4 MiB", ANSWER, users), ("Graph: user 4 MiB", ANSWER, user)], people));
+    all.extend(each(part, &[("Graph: presences 4 MiB", ANSWER, presences)], items));
+    all.extend(each(part, &[("Graph: subscriptions 4 MiB", ANSWER, subscriptions)], pages));
+    all.extend(each(part, &[("Graph: notification 1 MiB", NOTIFICATION, notices)], notifications));
+    all.extend(each(part, &[("Graph: error 64 KiB", BODY, error), ("login: error 64 KiB", BODY, token_error)], errors));
     #[cfg(feature = "http")]
-    all.extend(of_the_api());
+    all.extend(of_the_api(part));
     all
 }
 
@@ -185,7 +192,7 @@ fn errors(cap: usize) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[cfg(feature = "http")]
-fn of_the_api() -> Vec<Bomb> {
+fn of_the_api(part: usize) -> Vec<Bomb> {
     const BULK: usize = 4 << 20;
     fn push(body: &[u8]) -> bool {
         api::push(body).is_ok()
@@ -203,6 +210,7 @@ fn of_the_api() -> Vec<Bomb> {
         std::str::from_utf8(body).is_ok_and(|query| api::filter(query).is_ok())
     }
     let mut all = each(
+        part,
         &[
             ("API: push 64 KiB", BODY, push),
             ("API: call 64 KiB", BODY, call),
@@ -213,7 +221,7 @@ fn of_the_api() -> Vec<Bomb> {
     );
     let item = "{\"uri\":\"sip:a@b.c\",\"presence\":{\"state\":\"Busy\",\"time_to_live\":90}},";
     let small = "{\"uri\":\"\",\"presence\":{\"state\":1}},";
-    all.extend(each(&[("API: pushes 4 MiB", BULK, pushes)], |cap| {
+    all.extend(each(part, &[("API: pushes 4 MiB", BULK, pushes)], |cap| {
         vec![
             ("pushes", filled("{\"presences\":[", item, &format!("{}]}}", item.trim_end_matches(',')), cap)),
             ("empty pushes", filled("{\"presences\":[", small, &format!("{}]}}", small.trim_end_matches(',')), cap)),
@@ -223,7 +231,7 @@ fn of_the_api() -> Vec<Bomb> {
             ),
         ]
     }));
-    all.extend(each(&[("API: interest 4 MiB", BULK, interest)], |cap| {
+    all.extend(each(part, &[("API: interest 4 MiB", BULK, interest)], |cap| {
         let long = format!("\"sip:{}@b.c\",", "x".repeat(10_000));
         vec![
             ("URIs", filled("{\"subscribe\":[", "\"sip:user@example.com\",", "\"\"]}", cap)),
@@ -231,7 +239,7 @@ fn of_the_api() -> Vec<Bomb> {
             ("long URIs", filled("{\"subscribe\":[", &long, "\"\"]}", cap)),
         ]
     }));
-    all.extend(each(&[("API: query 8 KiB", 8 << 10, query)], |cap| {
+    all.extend(each(part, &[("API: query 8 KiB", 8 << 10, query)], |cap| {
         vec![
             ("states", filled("state=", "served,", "served", cap)),
             ("parameters", filled("", "ucc=a&", "limit=1", cap)),

@@ -57,12 +57,18 @@ fn dialect(kind: Kind, bytes: &[u8]) -> bool {
     scene.notify_with(bytes)
 }
 
-pub(super) fn bombs() -> Vec<Bomb> {
-    let mut all = each(&[("message 16 KiB of headers", HEADER_SECTION, message)], headers);
-    all.extend(each(&[("stream 16 KiB of headers", HEADER_SECTION, slowly)], headers));
-    all.extend(each(&[("stream 1 MiB in pieces of 7 bytes", BODY, slowly)], streams));
-    all.extend(each(&[("stream 1 MiB in pieces of 16 KiB", BODY, at_once)], streams));
-    all.extend(each(&[("simple: NOTIFY 256 KiB", 256 << 10, simple), ("skype: NOTIFY 4 MiB", 4 << 20, skype)], bodies));
+pub(super) fn bombs(part: usize) -> Vec<Bomb> {
+    let mut all = each(part, &[("message 16 KiB of headers", HEADER_SECTION, message)], headers);
+    all.extend(each(part, &[("stream 16 KiB of headers", HEADER_SECTION, slowly)], headers));
+    all.extend(each(part, &[("stream 1 MiB in pieces of 7 bytes", BODY, slowly)], streams));
+    all.extend(each(part, &[("stream 1 MiB in pieces of 16 KiB", BODY, at_once)], streams));
+    // Many messages, each of which is little work: sixteen reads of a connection.
+    all.extend(each(part, &[("stream 256 KiB of messages", BODY / 4, at_once)], floods));
+    all.extend(each(
+        part,
+        &[("simple: NOTIFY 256 KiB", 256 << 10, simple), ("skype: NOTIFY 4 MiB", 4 << 20, skype)],
+        bodies,
+    ));
     all
 }
 
@@ -95,17 +101,22 @@ fn headers(cap: usize) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn streams(cap: usize) -> Vec<(&'static str, Vec<u8>)> {
-    let message = format!("{HEAD}Content-Length: 0\r\n\r\n");
     let length = cap - HEAD.len() - 40;
     vec![
         ("keep-alives", b"\r\n".repeat(cap / 2)),
         ("line ends", vec![b'\n'; cap]),
-        ("messages", filled("", &message, "", cap)),
-        ("malformed messages", filled("", "X sip:a SIP/2.0\r\nl: 0\r\nx\r\n\r\n", "", cap)),
-        ("the smallest messages", filled("", "A b SIP/2.0\r\n\r\n", "", cap)),
         ("a body", [format!("{HEAD}l: {length}\r\n\r\n").into_bytes(), vec![b'x'; length]].concat()),
         ("no line end", vec![b'x'; cap]),
         ("carriage returns", vec![b'\r'; cap]),
+    ]
+}
+
+fn floods(cap: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let message = format!("{HEAD}Content-Length: 0\r\n\r\n");
+    vec![
+        ("messages", filled("", &message, "", cap)),
+        ("malformed messages", filled("", "X sip:a SIP/2.0\r\nl: 0\r\nx\r\n\r\n", "", cap)),
+        ("the smallest messages", filled("", "A b SIP/2.0\r\n\r\n", "", cap)),
     ]
 }
 

@@ -41,22 +41,22 @@ fn multipart(bytes: &[u8]) -> bool {
     split_multipart("multipart/related;boundary=x", &body, &DocumentLimits::list()).is_ok()
 }
 
-pub(super) fn bombs() -> Vec<Bomb> {
+pub(super) fn bombs(part: usize) -> Vec<Bomb> {
     const PIDF: (&str, &str) = ("presence", "xmlns=\"urn:ietf:params:xml:ns:pidf\"");
     const CATEGORIES: (&str, &str) =
         ("categories", "xmlns=\"http://schemas.microsoft.com/2006/09/sip/categories\" uri=\"sip:a@b.c\"");
     const RLMI: (&str, &str) = ("list", "xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"sip:a@b.c\"");
     const CONFIG: (&str, &str) = ("config", "version=\"1.5\"");
-    let mut all = each(&[("pidf 256 KiB", DOCUMENT, pidf)], |cap| generic(PIDF, cap));
-    all.extend(each(&[("pidf 256 KiB", DOCUMENT, pidf)], tuples));
-    all.extend(each(&[("categories 256 KiB", DOCUMENT, categories)], |cap| generic(CATEGORIES, cap)));
-    all.extend(each(&[("categories 256 KiB", DOCUMENT, categories)], states));
-    all.extend(each(&[("rlmi 4 MiB", LIST, rlmi)], |cap| generic(RLMI, cap)));
-    all.extend(each(&[("rlmi 4 MiB", LIST, rlmi)], resources));
-    all.extend(each(&[("multipart 4 MiB", LIST, multipart)], parts));
-    all.extend(each(&[("registration event 1 MiB", 1 << 20, event)], events));
-    all.extend(each(&[("Config.xml 1 MiB", FILE, config)], |cap| generic(CONFIG, cap)));
-    all.extend(each(&[("Config.xml 1 MiB", FILE, config)], files));
+    let mut all = each(part, &[("pidf 256 KiB", DOCUMENT, pidf)], |cap| generic(PIDF, cap));
+    all.extend(each(part, &[("pidf 256 KiB", DOCUMENT, pidf)], tuples));
+    all.extend(each(part, &[("categories 256 KiB", DOCUMENT, categories)], |cap| generic(CATEGORIES, cap)));
+    all.extend(each(part, &[("categories 256 KiB", DOCUMENT, categories)], states));
+    all.extend(each(part, &[("rlmi 4 MiB", LIST, rlmi)], |cap| generic(RLMI, cap)));
+    all.extend(each(part, &[("rlmi 4 MiB", LIST, rlmi)], resources));
+    all.extend(each(part, &[("multipart 4 MiB", LIST, multipart)], parts));
+    all.extend(each(part, &[("registration event 1 MiB", 1 << 20, event)], events));
+    all.extend(each(part, &[("Config.xml 1 MiB", FILE, config)], |cap| generic(CONFIG, cap)));
+    all.extend(each(part, &[("Config.xml 1 MiB", FILE, config)], files));
     all
 }
 

@@ -20,6 +20,9 @@ const NEST_LIMIT: u32 = 64;
 /// How often a pattern with look-around or back-references may go back, on one URI.
 const BACKTRACK_LIMIT: usize = 10_000;
 
+/// How many classes of letters (`\p{...}`) a pattern may have: without regard to case each takes a quarter of a millisecond.
+const MAX_CLASSES: usize = 32;
+
 /// The longest pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 4096;
 
@@ -174,6 +177,12 @@ fn compile_one(pattern: &str) -> Result<Matcher, Refusal> {
     if pattern.len() > MAX_PATTERN_BYTES {
         return Err((
             format!("it has {} bytes, more than the {MAX_PATTERN_BYTES} that are accepted", pattern.len()),
+            None,
+        ));
+    }
+    if pattern.matches("\\p").count() + pattern.matches("\\P").count() > MAX_CLASSES {
+        return Err((
+            format!("it has more than {MAX_CLASSES} classes of letters (\\p, \\P), which take long to compile"),
             None,
         ));
     }

@@ -199,3 +199,10 @@ fn patterns_before_domains_say_which_agents_graph_has_and_a_named_agent_is_alway
     assert_eq!(source(&by_pattern, "sip:a@contoso.com"), Some(SourceKind::Ucma));
     assert_eq!(source(&by_pattern, named.as_str()), Some(SourceKind::MsGraph));
 }
+
+#[test]
+fn classes_of_letters_that_take_long_to_compile_are_refused() {
+    let refused = MatchRules::compile(&[&format!("(?i){}", r"[\pL]".repeat(33))]).unwrap_err();
+    assert!(refused[0].reason.contains("more than 32 classes of letters"), "{refused:?}");
+    assert!(MatchRules::compile(&[r"^sip:\p{Lu}\p{Ll}+@example\.com$"]).is_ok());
+}

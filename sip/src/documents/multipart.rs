@@ -14,6 +14,8 @@ use crate::message::text::{split_outside, unquote};
 const DEPTH: usize = 4;
 /// How many parts a body may have, all depths together.
 const PARTS: usize = 5000;
+/// How many places that look like a boundary are looked at.
+const LOOKED_AT: usize = 50_000;
 /// How many bytes the headers of one part may take.
 const HEADERS: usize = 8 * 1024;
 /// How long a boundary may be; RFC 2046 allows 70.
@@ -63,6 +65,9 @@ fn split(content_type: &str, body: &Bytes, depth: usize, parts: &mut Vec<Part>) 
     let boundary = boundary(content_type).ok_or(DocumentError::NotMultipart)?;
     let delimiter = format!("--{boundary}");
     let finder = Finder::new(&delimiter);
+    if finder.find_iter(body).nth(LOOKED_AT).is_some() {
+        return Err(DocumentError::Parts);
+    }
     let mut delimiters = finder.find_iter(body).filter_map(|at| Delimiter::at(body, at, delimiter.len()));
     let mut open = delimiters.next().ok_or(DocumentError::NotMultipart)?;
     while !open.closes {

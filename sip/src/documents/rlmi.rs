@@ -5,6 +5,9 @@ use quick_xml::events::BytesStart;
 use super::xml::{Attribute, Piece, Pull, kept};
 use super::{DocumentError, DocumentLimits};
 
+/// How many instances of one resource are kept. One is normal; without an end they would take twenty times their bytes.
+const INSTANCES: usize = 64;
+
 /// A list of resources and the state of each.
 ///
 /// Servers of this dialect leave `version` at 0 and may leave out resources that have data: neither says anything.
@@ -122,9 +125,13 @@ impl ResourceList {
             }
             (2, "instance") => {
                 let instance = Instance::read(pull, start, limits)?;
-                if let Some(resource) = self.resources.last_mut() {
-                    // Nearly always the only one.
-                    resource.instances.reserve_exact(1);
+                if let Some(resource) =
+                    self.resources.last_mut().filter(|resource| resource.instances.len() < INSTANCES)
+                {
+                    // Nearly always the only one; room for each by itself would be made for all of them again and again.
+                    if resource.instances.is_empty() {
+                        resource.instances.reserve_exact(1);
+                    }
                     resource.instances.push(instance);
                 }
             }

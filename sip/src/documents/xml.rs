@@ -32,6 +32,14 @@ pub(super) enum Attribute<'a> {
 
 const SCHEMA_INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
+/// How many marks an element may have on average: its tags, its attributes, its entities.
+const MARKS: usize = 5;
+
+/// How many tags, remarks, attributes and entities begin in a text at most: what reading it costs. Counting is cheap.
+pub(crate) fn marks(body: &[u8]) -> usize {
+    body.iter().filter(|byte| matches!(byte, b'<' | b'&' | b'=')).count()
+}
+
 /// The text without the blanks around it, if there is any and it is not longer than `room`.
 pub(super) fn kept(text: &str, room: usize) -> Option<Box<str>> {
     let text = text.trim();
@@ -50,6 +58,9 @@ impl<'i> Pull<'i> {
     pub(super) fn new(body: &'i [u8], limits: &DocumentLimits) -> Result<Self, DocumentError> {
         if body.len() > limits.bytes {
             return Err(DocumentError::TooLong(body.len()));
+        }
+        if marks(body) > MARKS.saturating_mul(limits.elements) {
+            return Err(DocumentError::Elements);
         }
         let text = std::str::from_utf8(body).map_err(|_| DocumentError::Encoding)?;
         let mut reader = NsReader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));

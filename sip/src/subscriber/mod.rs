@@ -151,6 +151,10 @@ impl Subscriber {
             Some((key, dialog)) if dialog.attempt == attempt && dialog.remote_tag.is_some() => {
                 self.send(now, key, Purpose::Refresh, Tries::new(self.config.expires));
             }
+            // Accepted by a notifier without a tag: nothing can be said in such a dialog, and it ends here.
+            Some((key, dialog)) if dialog.attempt == attempt => {
+                self.fail(key, Failure::new(FailureKind::Dialog, EndedBy::Us, "there is no dialog to refresh"));
+            }
             Some(_) | None => {
                 let failure = Failure::new(FailureKind::Dialog, EndedBy::Us, "there is no dialog to refresh");
                 self.effects.push_back(SubscriberEffect::Failed { uri: uri.clone(), attempt, failure });

@@ -300,3 +300,19 @@ fn a_refresh_while_the_pool_is_asked_whose_fault_the_silence_was_waits_for_the_v
     assert_eq!(pair.failure().kind, Dialog);
     pair.quiet();
 }
+
+/// Found by the fuzzer: the attempt failed at the refresh, and once more when no NOTIFY had followed.
+#[test]
+fn a_dialog_without_a_tag_is_over_when_it_cannot_be_refreshed() {
+    let mut pair = Pair::tcp();
+    let subscribe = pair.subscribe(ONE);
+    let to = format!("To: {}", subscribe.header("To").unwrap());
+    pair.reply(&subscribe, 200, &[&to, "Expires: 3600"]);
+    assert!(matches!(pair.tell(), SubscriberEffect::Accepted { .. }));
+    pair.subscriber.refresh(pair.now, &user(), ONE);
+    pair.drain();
+    assert_eq!(pair.failure().kind, Dialog);
+    pair.pass(seconds(3_700));
+    pair.quiet();
+    assert_eq!(pair.subscriber.stats().dialogs, 0);
+}
