@@ -19,4 +19,5 @@ mod supervision;
 mod tenants;
 mod throttling;
 mod values;
+mod warm;
 mod world;

@@ -1,5 +1,6 @@
 //! The life of an endpoint, by sentence.
 
+mod legacy;
 mod registration;
 
 use super::*;

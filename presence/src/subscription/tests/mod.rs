@@ -4,6 +4,7 @@ mod endpoints;
 mod ends;
 mod failures;
 mod joined;
+mod legacy;
 mod life;
 mod races;
 mod sampling;

@@ -1,6 +1,7 @@
 //! The throttle, by sentence.
 
 mod congestion;
+mod resume;
 mod slow_start;
 
 use super::*;

@@ -1,0 +1,98 @@
+//! A run that is killed, and the one after it: who is who is not asked again, and Microsoft's Retry-After holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use presence_actors::{GraphNetwork, PresenceEvent, Setup};
+use presence_core::{Freshness, Remembered};
+use presence_simulator::GraphServiceSettings;
+use tokio::task::LocalSet;
+
+use crate::microsoft::Microsoft;
+use crate::support::{Ledger, errors, in_virtual_time, pass, seconds};
+use crate::world::{World, settings};
+
+/// A life at this Microsoft that ends without a goodbye, and what it has left.
+async fn life<F: Future<Output = ()>>(
+    microsoft: &Microsoft,
+    restored: Option<Remembered>,
+    then: impl FnOnce(World) -> F,
+) -> Remembered {
+    let process = LocalSet::new();
+    let network = GraphNetwork::Memory(Arc::new(microsoft.clone()));
+    let remembered = process
+        .run_until(async {
+            let service = GraphServiceSettings::with_users(1, "example.test");
+            let world = World::with(service, settings(), |setup: &mut Setup| {
+                setup.graph.as_mut().unwrap().network = network;
+                setup.restored = restored;
+            });
+            let provider = world.provider.clone();
+            then(world).await;
+            provider.remember().await
+        })
+        .await;
+    drop(process);
+    remembered
+}
+
+#[test]
+fn who_is_who_is_not_asked_again_and_the_last_values_are_there_at_once() {
+    in_virtual_time(|| async {
+        let microsoft = Microsoft::start(GraphServiceSettings::with_users(40, "example.test"));
+        let left = life(&microsoft, None, |world| async move {
+            let _ucc = world.ucc(1..=41);
+            pass(seconds(20)).await;
+        })
+        .await;
+        assert_eq!(left.graph.names.len(), 41, "forty are known, and that one is nobody");
+        let lookups = microsoft.count("users") + microsoft.count("user");
+        assert!(lookups > 0, "{}", microsoft.counters());
+        let asked = microsoft.clone();
+        life(&microsoft, Some(left), |world| async move {
+            let ucc = world.ucc(1..=40);
+            pass(Duration::from_millis(200)).await;
+            let heard = ucc.heard();
+            let stale = |event: &PresenceEvent| {
+                matches!(event, PresenceEvent::Current { presence, .. } if presence.freshness == Freshness::Stale)
+            };
+            assert!(heard.len() == 40 && heard.iter().all(stale), "{heard:?}");
+            let mut ledger = Ledger::of(heard);
+            pass(seconds(20)).await;
+            ledger.read(ucc.heard());
+            ledger.assert_all(Freshness::Fresh);
+            assert_eq!(asked.count("users") + asked.count("user"), lookups, "{}", asked.counters());
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_wait_that_microsoft_asked_for_is_kept_by_the_next_run() {
+    in_virtual_time(|| async {
+        let microsoft = Microsoft::start(GraphServiceSettings::with_users(10, "example.test"));
+        let throttling = microsoft.clone();
+        let left = life(&microsoft, None, |world| async move {
+            let _ucc = world.ucc(1..=10);
+            pass(seconds(20)).await;
+            throttling.command("throttle 600 times 1 on presence");
+            pass(seconds(20)).await;
+        })
+        .await;
+        assert_eq!(left.graph.accounts.len(), 1);
+        assert!(left.graph.accounts[0].asked);
+        let (before, asked) = (microsoft.count("presences"), microsoft.clone());
+        life(&microsoft, Some(left), |world| async move {
+            let ucc = world.ucc(1..=10);
+            pass(seconds(570)).await;
+            assert_eq!(asked.count("presences"), before, "Retry-After is kept");
+            let mut ledger = Ledger::of(ucc.heard());
+            ledger.assert_all(Freshness::Stale);
+            pass(seconds(120)).await;
+            ledger.read(ucc.heard());
+            ledger.assert_all(Freshness::Fresh);
+        })
+        .await;
+        errors::take();
+    });
+}
