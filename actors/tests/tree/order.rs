@@ -21,7 +21,7 @@ fn now() -> Instant {
 
 /// How many agents there are: with `PP_LONG_TESTS=1` as many as the targets are for, which takes a minute or so.
 fn size() -> (usize, f64) {
-    if std::env::var_os("PP_LONG_TESTS").is_some() { (10_000, 1.05) } else { (1_500, 1.2) }
+    if std::env::var_os("PP_LONG_TESTS").is_some() { (10_000, 1.05) } else { (1_000, 1.3) }
 }
 
 /// The queues that want each agent, one to four; the n-th is wanted 1/n times as often as the first.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::recovery::Recovering;
+use super::recovery::{Cause, Recovering};
 use super::words::{counted, spoken};
 
 /// How far it is is said so often.
@@ -55,6 +55,8 @@ struct Following {
     /// Since when there is an endpoint, and whether a queue has sought an available agent since then.
     up: Option<(Instant, bool)>,
     told_covered: bool,
+    /// How often a queue had found an available agent before that: it may do so between two looks.
+    found_before: u64,
 }
 
 impl Diary {
@@ -63,7 +65,9 @@ impl Diary {
         let mut lines = Vec::new();
         match (&mut self.following, recovery) {
             (None, Some(recovery)) if recovery.total >= WORTH_A_LINE => {
-                let mut following = Following { last: recovery.clone(), told_at: now, up: None, told_covered: false };
+                let found_before = if recovery.cause == Cause::Start { 0 } else { recovery.coverage.found };
+                let (last, told_at, up, told_covered) = (recovery.clone(), now, None, false);
+                let mut following = Following { last, told_at, up, told_covered, found_before };
                 lines.push(Line::Began(recovery.clone()));
                 lines.extend(following.look(now, recovery));
                 self.following = Some(following);
@@ -87,6 +91,7 @@ impl Following {
         self.last = recovery.clone();
         if recovery.predicted_end.is_none() {
             (self.up, self.told_covered, self.told_at) = (None, false, now);
+            self.found_before = recovery.coverage.found;
             return lines;
         }
         if self.up.is_none() && recovery.since < now {
@@ -95,7 +100,7 @@ impl Following {
             lines.push(Line::Progress(recovery.clone()));
         }
         let (up_since, has_sought) = self.up.get_or_insert((now, false));
-        *has_sought |= recovery.coverage.seeking > 0;
+        *has_sought |= recovery.coverage.seeking > 0 || recovery.coverage.found > self.found_before;
         if *has_sought && recovery.coverage.seeking == 0 && !self.told_covered {
             self.told_covered = true;
             let (covered, uccs) = (recovery.coverage.covered, recovery.coverage.uccs);

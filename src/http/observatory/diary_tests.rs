@@ -1,6 +1,5 @@
 use presence_core::Coverage;
 
-use super::super::recovery::Cause;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -85,4 +84,14 @@ fn the_order_is_told_with_how_far_it_is() {
     let then =
         "the likeliest for most queues; of available agents every queue has one that can: 187 of 200 queues have one";
     assert_eq!(order(true, (187, 0)), then);
+}
+
+#[test]
+fn queues_that_find_somebody_between_two_looks_are_told_too() {
+    let (start, mut diary) = (presence_actors::now(), Diary::default());
+    let down = recovering(start, 0, false, (0, 0));
+    assert_eq!(told(&mut diary, start, 0..5, Some(&down)), [(0, "began")]);
+    let mut up = recovering(start, 900, true, (200, 0));
+    up.coverage.found = 200;
+    assert_eq!(told(&mut diary, start, 5..8, Some(&up)), [(5, "progress"), (5, "covered")]);
 }

@@ -110,7 +110,7 @@ impl Recovering {
     #[must_use]
     pub(super) fn order(&self) -> String {
         let Coverage { uccs, covered, seeking, .. } = self.coverage;
-        let have = if covered == 1 { "has" } else { "have" };
+        let have = if covered == 1 || uccs == 1 { "has" } else { "have" };
         let of = format!("{} of {} {have} one", thousands(covered), counted(uccs, "queue"));
         if self.predicted_end.is_none() || seeking > 0 {
             format!("one available agent for every queue first: {of}; then the likeliest for most queues")
