@@ -13,9 +13,13 @@ fn a_start_is_told_with_its_cause_its_order_its_queues_and_its_end() {
     let config = Config::new(&pool(server.address(), "tcp"), &queue("ucc_app01", &agents));
     let service = config.run(&[]);
     let began = service.says("a recovery begins: ");
-    for part in
-        ["cause=\"the service was started\"", "agents=", "rate=15", "end=", "one available agent for every queue first: "]
-    {
+    for part in [
+        "cause=\"the service was started\"",
+        "agents=",
+        "rate=15",
+        "end=",
+        "one available agent for every queue first: ",
+    ] {
         assert!(began.contains(part), "{part}: {began}");
     }
     let covered = service.says("every queue whose agents include one has an available agent again, after ");
