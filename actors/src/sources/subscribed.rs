@@ -26,12 +26,14 @@ pub(super) fn subscribed(
         Some(Memory::Subscribed(memory)) => memory,
         Some(Memory::Line(_) | Memory::Pushed(_)) | None => blank(now, birth.incarnation, source),
     };
+    let home = memory.home;
     let mut machine = Subscription::new(now, uri.clone(), Arc::clone(policy), Some(memory));
     if birth.wanted {
         // Said first, so that a dialog that is left from an earlier life is taken over and not ended.
         machine.handle(now, SubscriptionInput::Wanted);
     }
-    for kind in up.iter() {
+    // And home first: what is left is there, and the first endpoint that is up is tried at once.
+    for kind in up.iter().filter(|kind| *kind == home).chain(up.iter().filter(|kind| *kind != home)) {
         machine.handle(now, SubscriptionInput::EndpointUp(kind));
     }
     Life::Subscribed(machine)

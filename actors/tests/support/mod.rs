@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, WrapFuture};
 use presence_actors::transport::memory;
@@ -49,8 +49,8 @@ pub(crate) const fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
-/// What a UCC has heard, shared with the test.
-pub(crate) type Heard = Rc<RefCell<Vec<PresenceEvent>>>;
+/// What a UCC has heard and when, shared with the test.
+pub(crate) type Heard = Rc<RefCell<Vec<(Instant, PresenceEvent)>>>;
 
 /// A UCC that writes everything down.
 pub(crate) struct Recorder {
@@ -88,7 +88,7 @@ impl Handler<PresenceEvent> for Recorder {
     type Result = ();
 
     fn handle(&mut self, event: PresenceEvent, ctx: &mut Self::Context) {
-        self.heard.borrow_mut().push(event);
+        self.heard.borrow_mut().push((presence_actors::now(), event));
         if !self.pace.get().is_zero() {
             ctx.wait(tokio::time::sleep(self.pace.get()).into_actor(self).map(|(), _, _| ()));
         }
@@ -202,6 +202,11 @@ impl Ucc {
 
     /// Takes what was heard since the last time.
     pub(crate) fn heard(&self) -> Vec<PresenceEvent> {
+        self.heard_when().into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// The same, each with its time.
+    pub(crate) fn heard_when(&self) -> Vec<(Instant, PresenceEvent)> {
         std::mem::take(&mut self.heard.borrow_mut())
     }
 }
