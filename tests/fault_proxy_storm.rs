@@ -34,7 +34,7 @@ fn live_on(stage: &Stage, dice: &mut Dice, most: u64) {
     });
 }
 
-fn storm(stage: Stage, seed: u64) {
+fn storm(stage: Stage, own_connections: bool, seed: u64) {
     let mut dice = Dice::new(seed);
     for _ in 0..GUSTS {
         mishaps().into_iter().for_each(|rule| stage.proxy.add(rule));
@@ -60,6 +60,11 @@ fn storm(stage: Stage, seed: u64) {
         let rest = dice.below(200);
         live_on(&stage, &mut dice, 1 + rest);
     }
+    if own_connections {
+        // A pool's own connection that was silenced swallows BENOTIFYs, which nobody answers, for as long as TCP of the
+        // pool believes in it: the fault is over when that ends.
+        stage.proxy.reset_all();
+    }
     let told = stage.proxy.counters();
     println!("{told:?}");
     // A message that nobody answered is waited for, and a connection that says nothing is asked.
@@ -80,13 +85,13 @@ fn after_minutes_of_everything_that_a_network_does_everyone_is_as_he_should_be()
     }
     let seed = seed();
     println!("PRESENCE_SEED={seed}");
-    let play = |name: &str, make: Box<dyn FnOnce() -> Stage + Send>| {
-        let stage: Box<dyn FnOnce() + Send> = Box::new(move || storm(make(), seed));
+    let play = |name: &str, own: bool, make: Box<dyn FnOnce() -> Stage + Send>| {
+        let stage: Box<dyn FnOnce() + Send> = Box::new(move || storm(make(), own, seed));
         (name.to_owned(), stage)
     };
     together(vec![
-        play("simple", Box::new(move || Stage::simple(AGENTS, "tcp", vec![], seed))),
-        play("skype", Box::new(move || Stage::skype(AGENTS, false, vec![], seed))),
-        play("skype with connections of its own", Box::new(move || Stage::skype(AGENTS, true, vec![], seed))),
+        play("simple", false, Box::new(move || Stage::simple(AGENTS, "tcp", vec![], seed))),
+        play("skype", false, Box::new(move || Stage::skype(AGENTS, false, vec![], seed))),
+        play("skype with connections of its own", true, Box::new(move || Stage::skype(AGENTS, true, vec![], seed))),
     ]);
 }
