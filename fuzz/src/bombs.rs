@@ -33,13 +33,12 @@ pub fn all(part: usize) -> Vec<Bomb> {
     [xml::bombs(part), json::bombs(part), sip::bombs(part), patterns::bombs()].concat()
 }
 
+/// Its name, its cap in bytes, and how it reads: true when it accepts.
+type Reader = (&'static str, usize, fn(&[u8]) -> bool);
+
 /// The same inputs for several readers, each at its cap divided by `part`.
-fn each(
-    part: usize,
-    readers: &[(&'static str, usize, fn(&[u8]) -> bool)],
-    make: impl Fn(usize) -> Vec<(&'static str, Vec<u8>)>,
-) -> Vec<Bomb> {
-    let of = |(reader, cap, read): &(&'static str, usize, fn(&[u8]) -> bool)| {
+fn each(part: usize, readers: &[Reader], make: impl Fn(usize) -> Vec<(&'static str, Vec<u8>)>) -> Vec<Bomb> {
+    let of = |(reader, cap, read): &Reader| {
         let (reader, read) = (*reader, *read);
         let made = make(*cap / part.max(1));
         made.into_iter().map(move |(name, bytes)| Bomb { reader, name, bytes, read }).collect::<Vec<_>>()
