@@ -18,7 +18,10 @@ impl World {
         self.site.heal();
         self.unknown.clear();
         self.announced.healed(now());
-        self.late = (now() + self.late.1, self.late.1);
+        // What was on its way when the storm ended still arrives late; what was late long ago is forgotten.
+        let began = now();
+        self.late.retain(|(until, late)| began <= *until + *late);
+        self.late.iter_mut().for_each(|(until, late)| *until = (*until).min(began + *late));
         if self.process.is_none() {
             self.start().await;
             // Whom a process before had given up is known again when he is wanted again.
@@ -64,12 +67,6 @@ impl World {
             // What was lost without a sign is found at the refresh.
             assert!(sure.is_empty() || waited <= bound, "{} wait after {waited:?}: {sure:?}", sure.len());
         }
-        self.revive_again().await;
-    }
-
-    /// Whoever does not exist is tried and given up again, as at a start.
-    async fn revive_again(&mut self) {
-        settle().await;
         self.journal.borrow_mut().all_forgiven();
     }
 

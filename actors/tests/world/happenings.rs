@@ -75,6 +75,10 @@ impl World {
     }
 
     fn interest(&mut self, number: usize) {
+        // A slow one would do it long after it was told to.
+        if self.queues[number].slow_until.is_some() {
+            return;
+        }
         // What was told before is of before.
         self.listen(now());
         for _ in 0..=self.below(20) {
@@ -168,8 +172,7 @@ impl World {
         let time = self.between(20, 900);
         self.tell(format!("{storm:?} for {time:?}"));
         self.site.weather(|weather| weather.break_out(storm));
-        let longest = storm.longest.max(if now() <= self.late.0 { self.late.1 } else { Duration::ZERO });
-        self.late = (now() + time + longest, longest);
+        self.late.push((now() + time + storm.longest, storm.longest));
         self.ends_in(time, Ending::Storm);
     }
 
@@ -251,8 +254,7 @@ impl World {
         let (delay, time) = (Duration::from_millis(self.dice.below(5_000)), self.between(20, 300));
         self.tell(format!("answers are {delay:?} late for {time:?}"));
         self.site.delay(delay);
-        let longest = delay.max(if now() <= self.late.0 { self.late.1 } else { Duration::ZERO });
-        self.late = (now() + time + longest, longest);
+        self.late.push((now() + time + delay, delay));
         self.ends_in(time, Ending::Delay);
     }
 

@@ -14,6 +14,7 @@ mod forest;
 mod announced;
 mod calm;
 mod days;
+mod figures;
 mod found;
 mod happenings;
 mod journal;

@@ -1,5 +1,7 @@
 //! The pool: one simulated server of either dialect, and the network between it and our two endpoints.
 
+mod network;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -10,17 +12,15 @@ use presence_actors::now;
 use presence_actors::transport::memory::{self, MemoryPool};
 use presence_core::AgentUri;
 use presence_simulator::{
-    AgentState, ConnectionId, Effect, Faults, FrontEnd, FrontEndEffect, PresenceServer, Refusal, Scope, ServerSettings,
-    Termination, Wire,
+    AgentState, ConnectionId, Faults, FrontEnd, PresenceServer, Refusal, Scope, ServerSettings, Termination,
 };
-use presence_sip::{Frame, Framer, Limits, Message, Method};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
 use tokio::sync::{Notify, mpsc};
 
 use crate::forest::{APPLICATION, USER, one_pool};
 use crate::journal::Journal;
 use crate::support::agent;
 use crate::weather::Weather;
+use network::{accept, keep_time};
 
 /// Whose connection it is: the application endpoint's or the user endpoint's.
 pub(crate) type Side = usize;
@@ -207,7 +207,7 @@ impl Site {
                 server.terminate(now, Some(&agent(number)), &Termination::because(reason));
             }
             Machine::Skype(front) => {
-                let endpoint = if number % 2 == 0 { APPLICATION } else { USER };
+                let endpoint = if number.is_multiple_of(2) { APPLICATION } else { USER };
                 drop(front.apply(now, &format!("terminate {endpoint}").parse().unwrap()));
             }
         });
@@ -289,8 +289,7 @@ impl Site {
         let mut live = vec![0_u32; agents + 1];
         match &*self.0.machine.borrow() {
             Machine::Simple(server) => {
-                for (uri, connection) in server.subscriptions().filter(|(_, at)| lines.contains_key(at)) {
-                    let _ = connection;
+                for (uri, _) in server.subscriptions().filter(|(_, at)| lines.contains_key(at)) {
                     live[number_of(uri.as_str()).unwrap()] += 1;
                 }
             }
@@ -303,9 +302,9 @@ impl Site {
                     is_open(side) && now.saturating_duration_since(disturbed[side]) > lately && now > died[side]
                 };
                 let quiet = [0, 1].map(|side| (quiet[side].clone(), is_quiet(side)));
-                for number in 1..=agents {
+                for (number, live) in live.iter_mut().enumerate().skip(1) {
                     for (owner, _) in front.subscriptions_of(&agent(number)) {
-                        live[number] += u32::from(quiet.iter().any(|(uri, quiet)| *quiet && *uri == owner));
+                        *live += u32::from(quiet.iter().any(|(uri, quiet)| *quiet && *uri == owner));
                     }
                 }
             }
@@ -358,168 +357,4 @@ fn refusing(faults: Faults, refusal: Refusal) -> Faults {
 pub(crate) fn number_of(uri: &str) -> Option<usize> {
     let rest = uri.strip_prefix("sip:agent")?;
     rest.split('@').next()?.parse().ok()
-}
-
-impl Shared {
-    fn flush(self: &Rc<Self>) {
-        loop {
-            let effect = match &mut *self.machine.borrow_mut() {
-                Machine::Simple(server) => server
-                    .poll_effect()
-                    .map(|Effect::Transmit { connection, bytes }| FrontEndEffect::Transmit { connection, bytes }),
-                Machine::Skype(front) => front.poll_effect(),
-            };
-            match effect {
-                None => return,
-                Some(FrontEndEffect::Transmit { connection, bytes }) => self.transmit(connection, bytes),
-                Some(FrontEndEffect::Close { connection }) => self.close(connection),
-                Some(FrontEndEffect::Listen { open, .. }) => {
-                    self.online.borrow_mut().fill(open);
-                    self.disturbed.borrow_mut().fill(now());
-                }
-                // A front end's own connections are for sockets.
-                Some(FrontEndEffect::Dial { connection, .. }) => {
-                    if let Machine::Skype(front) = &mut *self.machine.borrow_mut() {
-                        front.dialled(now(), connection, false);
-                    }
-                }
-            }
-        }
-    }
-
-    fn transmit(self: &Rc<Self>, connection: ConnectionId, bytes: Bytes) {
-        self.journal.borrow_mut().sent(connection.0, &bytes);
-        if [b"SIP/2.0 4", b"SIP/2.0 5"].iter().any(|begin| bytes.starts_with(*begin)) {
-            self.weather.borrow_mut().refused(now(), &bytes);
-        }
-        let (number, fates) = self.weather.borrow_mut().fates(now(), &bytes);
-        for wait in fates {
-            if wait.is_zero() {
-                self.deliver(connection, number, bytes.clone());
-            } else {
-                let (shared, bytes) = (Rc::clone(self), bytes.clone());
-                actix_rt::spawn(async move {
-                    tokio::time::sleep(wait).await;
-                    shared.deliver(connection, number, bytes);
-                });
-            }
-        }
-    }
-
-    fn deliver(&self, connection: ConnectionId, number: u64, bytes: Bytes) {
-        let lines = self.lines.borrow();
-        if lines.get(&connection).is_some_and(|line| line.out.send(bytes.clone()).is_ok()) {
-            if number > 0 {
-                self.journal.borrow_mut().arrived(number, &bytes);
-            }
-            self.weather.borrow_mut().arrived(number, &bytes);
-        }
-    }
-
-    fn close(self: &Rc<Self>, connection: ConnectionId) {
-        if let Some(line) = self.lines.borrow_mut().remove(&connection) {
-            self.disturbed.borrow_mut()[line.side] = now();
-            match &mut *self.machine.borrow_mut() {
-                Machine::Simple(server) => server.connection_lost(connection),
-                Machine::Skype(front) => front.connection_lost(now(), connection),
-            }
-        }
-    }
-
-    fn receive(&self, connection: ConnectionId, message: &Message) {
-        self.journal.borrow_mut().received(connection.0, message);
-        let now = now();
-        match &mut *self.machine.borrow_mut() {
-            Machine::Simple(server) => {
-                let subscribes = message.method() == Some(&Method::Subscribe);
-                let is_full = subscribes && self.slow_return.borrow_mut().as_mut().is_some_and(|pool| !pool.takes(now));
-                if is_full {
-                    server.faults(&Scope::Everyone, refusing(self.everyone.get(), Refusal::with(503).times(1)));
-                }
-                server.receive(now, connection, message);
-                if is_full {
-                    server.faults(&Scope::Everyone, self.everyone.get());
-                }
-            }
-            Machine::Skype(front) => front.receive(now, connection, message),
-        }
-    }
-}
-
-async fn accept(shared: Rc<Shared>, side: Side, mut network: MemoryPool) {
-    while let Some(stream) = network.accept().await {
-        let online = shared.online.borrow()[side];
-        shared.journal.borrow_mut().dialled(side, online);
-        // Who comes back knows nothing against anybody any more.
-        if online {
-            shared.journal.borrow_mut().all_forgiven();
-        }
-        if !online {
-            continue;
-        }
-        shared.next.set(shared.next.get() + 1);
-        let connection = ConnectionId(shared.next.get());
-        let (reader, mut writer) = tokio::io::split(stream);
-        let (out, mut queued) = mpsc::unbounded_channel::<Bytes>();
-        match &mut *shared.machine.borrow_mut() {
-            Machine::Simple(server) => server.connected(connection, Wire::Tcp),
-            Machine::Skype(front) => front.connected(connection, 0),
-        }
-        shared.lines.borrow_mut().insert(connection, Line { side, out });
-        shared.disturbed.borrow_mut()[side] = now();
-        actix_rt::spawn(async move {
-            while let Some(bytes) = queued.recv().await {
-                if writer.write_all(&bytes).await.is_err() {
-                    return;
-                }
-            }
-            let _closed = writer.shutdown().await;
-        });
-        actix_rt::spawn(read(Rc::clone(&shared), connection, reader));
-    }
-}
-
-async fn read(shared: Rc<Shared>, connection: ConnectionId, mut reader: ReadHalf<DuplexStream>) {
-    let mut framer = Framer::new(Limits::default());
-    let mut buffer = vec![0; 65_536];
-    while let Ok(length @ 1..) = reader.read(&mut buffer).await {
-        if !shared.lines.borrow().contains_key(&connection) {
-            return;
-        }
-        framer.push(&buffer[..length]);
-        while let Ok(Some(frame)) = framer.next_frame() {
-            if let Frame::Message(message) = frame {
-                shared.receive(connection, &message);
-            }
-        }
-        shared.flush();
-        shared.changed.notify_one();
-    }
-    shared.close(connection);
-    shared.flush();
-    shared.changed.notify_one();
-}
-
-async fn keep_time(shared: Rc<Shared>) {
-    loop {
-        let deadline = match &*shared.machine.borrow() {
-            Machine::Simple(server) => server.poll_timeout().map(|(at, _)| at),
-            Machine::Skype(front) => front.poll_timeout(),
-        };
-        match deadline {
-            Some(at) => {
-                tokio::select! {
-                    biased;
-                    () = shared.changed.notified() => continue,
-                    () = tokio::time::sleep_until(at.into()) => {}
-                }
-                match &mut *shared.machine.borrow_mut() {
-                    Machine::Simple(server) => server.handle_timeout(now()),
-                    Machine::Skype(front) => front.handle_timeout(now()),
-                }
-                shared.flush();
-            }
-            None => shared.changed.notified().await,
-        }
-    }
 }

@@ -16,7 +16,7 @@ use crate::life::{self, Truth};
 use crate::process::{Process, Settings};
 use crate::site::{Kind, SIDES, Site, number_of};
 use crate::support::{Ucc, agent, errors, pass, seconds, settle};
-use crate::told::{Belief, Told};
+use crate::told::Told;
 
 /// Agents that are wanted and do not exist.
 pub(crate) const STRANGERS: usize = 2;
@@ -76,7 +76,7 @@ pub(crate) struct World {
     pub(crate) unknown: BTreeSet<usize>,
     pub(crate) ends: BTreeMap<(Instant, u64), Ending>,
     /// What is told may be so old, until then.
-    pub(crate) late: (Instant, Duration),
+    pub(crate) late: Vec<(Instant, Duration)>,
     pub(crate) announced: Announced,
     pub(crate) story: Vec<String>,
     pub(crate) tally: Tally,
@@ -131,7 +131,7 @@ impl World {
             queues: Vec::new(),
             unknown: BTreeSet::new(),
             ends: BTreeMap::new(),
-            late: (begin, Duration::ZERO),
+            late: Vec::new(),
             announced: Announced::default(),
             story: Vec::new(),
             tally: Tally::default(),
@@ -236,7 +236,7 @@ impl World {
 
     /// Reads what each queue was told; a value that was told as fresh was true when it was told.
     pub(crate) fn listen(&mut self, now: Instant) {
-        let slack = self.slack(now);
+        let late = self.late.clone();
         let (journal, truth) = (&self.journal, self.truth.borrow());
         let mut wrong = Vec::new();
         for (number, queue) in self.queues.iter_mut().enumerate() {
@@ -251,7 +251,7 @@ impl World {
                 }
                 let Some(who) = number_of(uri.as_str()).filter(|who| *who <= self.size.agents) else { continue };
                 let told = presence.status.availability;
-                let from = at.checked_sub(slack).unwrap_or(self.begin);
+                let from = at.checked_sub(slack(&late, at)).unwrap_or(self.begin);
                 if !truth.was(who, from, at, |state| state.availability() == told)
                     && self.site.weather(|weather| weather.doubt(who)).is_none()
                 {
@@ -274,16 +274,10 @@ impl World {
         assert_eq!(wrong, Vec::<String>::new());
     }
 
-    /// How old what is told as fresh may be.
-    fn slack(&self, now: Instant) -> Duration {
-        let (until, late) = self.late;
-        AT_ONCE + if now <= until { late } else { Duration::ZERO }
-    }
-
     /// Who believes something fresh of an agent that has changed believes the change by now.
     fn check_changes(&mut self, now: Instant) {
         let changed = std::mem::take(&mut self.truth.borrow_mut().changed);
-        let from = now.checked_sub(self.slack(now)).unwrap_or(self.begin);
+        let from = now.checked_sub(slack(&self.late, now)).unwrap_or(self.begin);
         let truth = self.truth.borrow();
         for who in changed {
             if self.site.weather(|weather| weather.doubt(who)).is_some() {
@@ -355,11 +349,12 @@ impl World {
         }
         pass(then.saturating_duration_since(now())).await;
     }
+}
 
-    /// What a queue knows of a desk or a line.
-    pub(crate) fn belief(&self, number: usize, uri: &AgentUri) -> Option<&Belief> {
-        self.queues[number].told.of(uri)
-    }
+/// How old what is told as fresh at this time may be.
+fn slack(late: &[(Instant, Duration)], at: Instant) -> Duration {
+    let late = late.iter().filter(|(until, _)| at <= *until).map(|(_, late)| *late).max();
+    AT_ONCE + late.unwrap_or_default()
 }
 
 /// An agent of the attendants.

@@ -1,0 +1,177 @@
+//! What is between the machine of the pool and our endpoints: connections, and what becomes of each message.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use presence_actors::now;
+use presence_actors::transport::memory::MemoryPool;
+use presence_simulator::{ConnectionId, Effect, FrontEndEffect, Refusal, Scope, Wire};
+use presence_sip::{Frame, Framer, Limits, Message, Method};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
+use tokio::sync::mpsc;
+
+use super::{Line, Machine, Shared, Side, refusing};
+
+impl Shared {
+    pub(super) fn flush(self: &Rc<Self>) {
+        loop {
+            let effect = match &mut *self.machine.borrow_mut() {
+                Machine::Simple(server) => server
+                    .poll_effect()
+                    .map(|Effect::Transmit { connection, bytes }| FrontEndEffect::Transmit { connection, bytes }),
+                Machine::Skype(front) => front.poll_effect(),
+            };
+            match effect {
+                None => return,
+                Some(FrontEndEffect::Transmit { connection, bytes }) => self.transmit(connection, bytes),
+                Some(FrontEndEffect::Close { connection }) => self.close(connection),
+                Some(FrontEndEffect::Listen { open, .. }) => {
+                    self.online.borrow_mut().fill(open);
+                    self.disturbed.borrow_mut().fill(now());
+                }
+                // A front end's own connections are for sockets.
+                Some(FrontEndEffect::Dial { connection, .. }) => {
+                    if let Machine::Skype(front) = &mut *self.machine.borrow_mut() {
+                        front.dialled(now(), connection, false);
+                    }
+                }
+            }
+        }
+    }
+
+    fn transmit(self: &Rc<Self>, connection: ConnectionId, bytes: Bytes) {
+        self.journal.borrow_mut().sent(connection.0, &bytes);
+        if [b"SIP/2.0 4", b"SIP/2.0 5"].iter().any(|begin| bytes.starts_with(*begin)) {
+            self.weather.borrow_mut().refused(now(), &bytes);
+        }
+        let (number, fates) = self.weather.borrow_mut().fates(now(), &bytes);
+        for wait in fates {
+            if wait.is_zero() {
+                self.deliver(connection, number, bytes.clone());
+            } else {
+                let (shared, bytes) = (Rc::clone(self), bytes.clone());
+                actix_rt::spawn(async move {
+                    tokio::time::sleep(wait).await;
+                    shared.deliver(connection, number, bytes);
+                });
+            }
+        }
+    }
+
+    fn deliver(&self, connection: ConnectionId, number: u64, bytes: Bytes) {
+        let lines = self.lines.borrow();
+        if lines.get(&connection).is_some_and(|line| line.out.send(bytes.clone()).is_ok()) {
+            if number > 0 {
+                self.journal.borrow_mut().arrived(number, &bytes);
+            }
+            self.weather.borrow_mut().arrived(number, &bytes);
+        }
+    }
+
+    pub(super) fn close(self: &Rc<Self>, connection: ConnectionId) {
+        if let Some(line) = self.lines.borrow_mut().remove(&connection) {
+            self.disturbed.borrow_mut()[line.side] = now();
+            match &mut *self.machine.borrow_mut() {
+                Machine::Simple(server) => server.connection_lost(connection),
+                Machine::Skype(front) => front.connection_lost(now(), connection),
+            }
+        }
+    }
+
+    fn receive(&self, connection: ConnectionId, message: &Message) {
+        self.journal.borrow_mut().received(connection.0, message);
+        let now = now();
+        match &mut *self.machine.borrow_mut() {
+            Machine::Simple(server) => {
+                let subscribes = message.method() == Some(&Method::Subscribe);
+                let is_full = subscribes && self.slow_return.borrow_mut().as_mut().is_some_and(|pool| !pool.takes(now));
+                if is_full {
+                    server.faults(&Scope::Everyone, refusing(self.everyone.get(), Refusal::with(503).times(1)));
+                }
+                server.receive(now, connection, message);
+                if is_full {
+                    server.faults(&Scope::Everyone, self.everyone.get());
+                }
+            }
+            Machine::Skype(front) => front.receive(now, connection, message),
+        }
+    }
+}
+
+pub(super) async fn accept(shared: Rc<Shared>, side: Side, mut network: MemoryPool) {
+    while let Some(stream) = network.accept().await {
+        let online = shared.online.borrow()[side];
+        shared.journal.borrow_mut().dialled(side, online);
+        // Who comes back knows nothing against anybody any more.
+        if online {
+            shared.journal.borrow_mut().all_forgiven();
+        }
+        if !online {
+            continue;
+        }
+        shared.next.set(shared.next.get() + 1);
+        let connection = ConnectionId(shared.next.get());
+        let (reader, mut writer) = tokio::io::split(stream);
+        let (out, mut queued) = mpsc::unbounded_channel::<Bytes>();
+        match &mut *shared.machine.borrow_mut() {
+            Machine::Simple(server) => server.connected(connection, Wire::Tcp),
+            Machine::Skype(front) => front.connected(connection, 0),
+        }
+        shared.lines.borrow_mut().insert(connection, Line { side, out });
+        shared.disturbed.borrow_mut()[side] = now();
+        actix_rt::spawn(async move {
+            while let Some(bytes) = queued.recv().await {
+                if writer.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
+            let _closed = writer.shutdown().await;
+        });
+        actix_rt::spawn(read(Rc::clone(&shared), connection, reader));
+    }
+}
+
+async fn read(shared: Rc<Shared>, connection: ConnectionId, mut reader: ReadHalf<DuplexStream>) {
+    let mut framer = Framer::new(Limits::default());
+    let mut buffer = vec![0; 65_536];
+    while let Ok(length @ 1..) = reader.read(&mut buffer).await {
+        if !shared.lines.borrow().contains_key(&connection) {
+            return;
+        }
+        framer.push(&buffer[..length]);
+        while let Ok(Some(frame)) = framer.next_frame() {
+            if let Frame::Message(message) = frame {
+                shared.receive(connection, &message);
+            }
+        }
+        shared.flush();
+        shared.changed.notify_one();
+    }
+    shared.close(connection);
+    shared.flush();
+    shared.changed.notify_one();
+}
+
+pub(super) async fn keep_time(shared: Rc<Shared>) {
+    loop {
+        let deadline = match &*shared.machine.borrow() {
+            Machine::Simple(server) => server.poll_timeout().map(|(at, _)| at),
+            Machine::Skype(front) => front.poll_timeout(),
+        };
+        match deadline {
+            Some(at) => {
+                tokio::select! {
+                    biased;
+                    () = shared.changed.notified() => continue,
+                    () = tokio::time::sleep_until(at.into()) => {}
+                }
+                match &mut *shared.machine.borrow_mut() {
+                    Machine::Simple(server) => server.handle_timeout(now()),
+                    Machine::Skype(front) => front.handle_timeout(now()),
+                }
+                shared.flush();
+            }
+            None => shared.changed.notified().await,
+        }
+    }
+}
