@@ -320,7 +320,6 @@ fn a_queue_of_another_process_finds_its_agents_again_and_is_told_that_it_has_mis
     run.client.put("/api/v1/uccs/sales", &json!({}));
     run.client.post("/api/v1/uccs/sales/agents", &json!({ "subscribe": [uri(1), uri(2)] }));
     let mut events = run.client.events("/api/v1/events?ucc=sales", None);
-    events.until("current");
     assert!(eventually(|| run.agent(1)["presence"]["freshness"] == "fresh"));
     server.set_presence(&uri(1), AgentState::of(Activity::Busy));
     let last = events.until("changed").id;

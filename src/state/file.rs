@@ -13,6 +13,7 @@ const DAMAGED_KEPT: usize = 3;
 const CURRENT: &str = "presence.state";
 const PREVIOUS: &str = "presence.state.previous";
 const NEW: &str = "presence.state.new";
+const LINK: &str = "presence.state.link";
 const LOCK: &str = "presence.state.lock";
 const DAMAGED: &str = "presence.state.damaged-";
 
@@ -147,13 +148,26 @@ impl StateFile {
             let _ = fs::remove_file(&new);
         }
         written?;
-        match fs::rename(&current, self.folder.join(PREVIOUS)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        self.keep_previous(&current)?;
         fs::rename(&new, &current)?;
         // The names are on the disk when their folder is.
         File::open(&self.folder)?.sync_all()
+    }
+
+    /// Gives the state that is there a second name, so that it has its own until the new one takes that over.
+    fn keep_previous(&self, current: &Path) -> io::Result<()> {
+        let (link, previous) = (self.folder.join(LINK), self.folder.join(PREVIOUS));
+        // What a crash has left.
+        let _ = fs::remove_file(&link);
+        let kept = match fs::hard_link(current, &link) {
+            Ok(()) => fs::rename(&link, &previous),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Not every file system has links. Here a crash in the next moment leaves the new one for the start.
+            Err(_) => fs::rename(current, &previous),
+        };
+        // Two names of one file stay two: nothing was written since.
+        let _ = fs::remove_file(&link);
+        kept
     }
 
     /// Renames what cannot be used, and removes the oldest of those that are too many.

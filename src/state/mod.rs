@@ -1,4 +1,4 @@
-//! What a restart begins with: read at the start, written every ten seconds and at the end.
+//! What a restart begins with: read at the start, written every eight seconds and at the end.
 //!
 //! | what | where |
 //! |---|---|
