@@ -76,8 +76,10 @@ impl World {
             queue.ucc.end();
             queue.wanted.clear();
         }
-        // What processes left behind that were killed runs out.
-        let wait = self.in_turn() + seconds(60) + if self.tally.crashes > 0 { self.expires } else { Duration::ZERO };
+        // What processes left behind that were killed runs out, and so does what was given up because no NOTIFY came.
+        let weather = self.site.weather(|weather| weather.tally);
+        let is_left = self.tally.crashes > 0 || weather.lost + weather.late > 0;
+        let wait = self.in_turn() + seconds(60) + if is_left { self.expires } else { Duration::ZERO };
         let next = now() + wait;
         self.until(next).await;
         self.look().await;

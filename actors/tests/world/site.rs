@@ -116,7 +116,7 @@ impl Site {
             online: RefCell::new([true; SIDES]),
             disturbed: RefCell::new([now(); SIDES]),
             died: RefCell::new([now(); SIDES]),
-            weather: RefCell::new(Weather::new(seed)),
+            weather: RefCell::new(Weather::new(seed, agents)),
             journal,
             slow_return: RefCell::new(None),
             everyone: Cell::new(lasting(expires)),

@@ -24,6 +24,7 @@ struct Unheard {
 
 /// Seeded; it is fine until a storm breaks out.
 pub(crate) struct Weather {
+    agents: usize,
     dice: Dice,
     storm: Option<Storm>,
     sent: u64,
@@ -44,9 +45,18 @@ pub(crate) struct Tally {
 }
 
 impl Weather {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, agents: usize) -> Self {
         let (unheard, arrived, spoilt) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { dice: Dice::new(seed ^ 0x5747), storm: None, sent: 0, unheard, arrived, spoilt, tally: Tally::default() }
+        Self {
+            agents,
+            dice: Dice::new(seed ^ 0x5747),
+            storm: None,
+            sent: 0,
+            unheard,
+            arrived,
+            spoilt,
+            tally: Tally::default(),
+        }
     }
 
     pub(crate) fn break_out(&mut self, storm: Storm) {
@@ -89,6 +99,12 @@ impl Weather {
         } else {
             at_once
         };
+        if fates != [Duration::ZERO] && agents_in(bytes).is_empty() {
+            // The end of a whole list, which names nobody.
+            for agent in 1..=self.agents {
+                self.unheard.entry(agent).or_insert(Unheard { number, since: now });
+            }
+        }
         if fates != [Duration::ZERO] {
             self.spoilt.extend(agents_in(bytes).into_iter().map(|agent| (agent, now)));
         }
