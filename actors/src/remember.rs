@@ -92,7 +92,12 @@ fn life(memory: Memory, at: Option<Instant>) -> Option<RememberedLife> {
                 || memory.retry_at.is_some()
                 || memory.abandoned.is_some();
             let (attempt, ticket, dialogs) = (Attempt(0), Ticket(0), [None; 2]);
-            is_something.then_some(RememberedLife::Subscribed(SubscriptionMemory { attempt, ticket, dialogs, ..memory }))
+            is_something.then_some(RememberedLife::Subscribed(SubscriptionMemory {
+                attempt,
+                ticket,
+                dialogs,
+                ..memory
+            }))
         }
     }
 }

@@ -131,8 +131,8 @@ fn skype(server: &FrontEndHandle, dice: &mut Dice, agents: u64) -> &'static str 
     let (what, command) = match dice.below(9) {
         0 => ("connections killed", "kill-connections".to_owned()),
         1 => ("connections killed for 5 s", "kill-connections for 5s".to_owned()),
-        2 => ("outage of 8 s", "outage pool.demo.example 8s".to_owned()),
-        3 => ("outage of 8 s, all forgotten", "outage pool.demo.example 8s forget".to_owned()),
+        2 => ("outage of 8 s", "outage 0 8s".to_owned()),
+        3 => ("outage of 8 s, all forgotten", "outage 0 8s forget".to_owned()),
         4 => ("dialogs forgotten", "forget-dialogs".to_owned()),
         5 => ("503 for 20 requests", "refuse SUBSCRIBE 503 times 20".to_owned()),
         6 => ("broken documents", "malformed on".to_owned()),

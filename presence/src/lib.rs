@@ -112,8 +112,8 @@ pub use snapshot::{
 };
 pub use source_effect::SourceEffect;
 pub use subscription::{
-    Attempt, Deadline, SampleOutcome, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory, SubscriptionPolicy,
-    SubscriptionState, SubscriptionView, Ticket,
+    Attempt, Deadline, SampleOutcome, Subscription, SubscriptionEffect, SubscriptionInput, SubscriptionMemory,
+    SubscriptionPolicy, SubscriptionState, SubscriptionView, Ticket,
 };
 pub use throttle::{OldestFirst, Order, Throttle, TokenClass};
 

@@ -15,8 +15,8 @@ use utoipa::OpenApi;
 use super::convert::state_of;
 use super::model::{AgentDetail, AgentPage, AgentState, EndpointName, Freshness, Revived, SourceName};
 use super::{Api, Caller, Problem, Scope};
-use filter::Order;
 pub(in crate::http) use filter::Filter;
+use filter::Order;
 pub(in crate::http) use path::AgentPath;
 
 /// What this part adds to the description of the API.
