@@ -97,7 +97,7 @@ fn every_example_of_the_documentation_is_accepted() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     let text = fs::read_to_string(path).unwrap();
     let examples: Vec<&str> = text.split("```xml").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 7);
     for example in examples {
         let whole = if example.contains("<config") {
             example.to_owned()
@@ -106,7 +106,7 @@ fn every_example_of_the_documentation_is_accepted() {
                 "<config><PresenceProvider><MsGraphPresenceSource enabled=\"1\"><Accounts>\
                  <Account Id=\"a\" TenantId=\"b.c\"/></Accounts>{example}</MsGraphPresenceSource></PresenceProvider></config>"
             )
-        } else if example.contains("<Http") || example.contains("<MsGraph") {
+        } else if ["<Http", "<MsGraph", "<State"].iter().any(|element| example.contains(element)) {
             format!(
                 "<config><PresenceProvider><PstnPresenceSource enabled=\"1\"/>{example}</PresenceProvider></config>"
             )

@@ -31,6 +31,9 @@ pub fn pushes(body: &[u8]) -> Result<usize, String> {
 /// What the queue is told.
 pub fn interest(body: &[u8]) -> Result<(usize, usize), String> {
     let interest: Interest = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    if interest.subscribe.len() + interest.unsubscribe.len() > uccs::MAX_URIS {
+        return Err(format!("more than {} URIs", uccs::MAX_URIS));
+    }
     let mut refused = Vec::new();
     let read = uccs::read_uris(&interest.subscribe, &mut refused).len()
         + uccs::read_uris(&interest.unsubscribe, &mut refused).len();
