@@ -126,7 +126,7 @@ fn a_changed_file_takes_effect_at_a_restart_and_not_before() {
     service.until("agent 1 is subscribed", || server.active_subscriptions() == 1);
     config.write(&Config::text(r#"maxPresenceSubscriptionsPerSecond="7""#, "", &pool, &queue("ucc_app02", &[2])));
     service.signal("HUP");
-    service.says("SIGHUP changes nothing: restart the service");
+    service.says("a changed Config.xml takes effect at a restart");
     assert!(server.counters().by_agent.contains_key("sip:agent1@demo.example"));
     assert_eq!(service.terminate().code, Some(0));
 
