@@ -128,7 +128,7 @@ fn killed_again_and_again(mut dice: Dice, deaths: usize) -> Seen {
             server.set_presence(&uri(number), AgentState::of(activities[dice.below(4) as usize]));
         }
         // Now around a writing, now at any moment from the very beginning on.
-        let life = if death % 4 == 3 { 9_800 + dice.below(600) } else { dice.below(2_500) };
+        let life = if death % 4 == 3 { 7_700 + dice.below(600) } else { dice.below(2_500) };
         wait(Duration::from_millis(life).saturating_sub(run.began.elapsed()));
         drop(run);
         let left = snapshot(&file(&config));
@@ -323,7 +323,7 @@ fn a_queue_of_another_process_finds_its_agents_again_and_is_told_that_it_has_mis
     assert!(eventually(|| run.agent(1)["presence"]["freshness"] == "fresh"));
     server.set_presence(&uri(1), AgentState::of(Activity::Busy));
     let last = events.until("changed").id;
-    run.writes(&config, "\"sales\"");
+    run.writes(&config, "\"name\":\"sales\",\"agents\":[\"sip:agent1@");
     drop(run);
     let run = Run::of(&config, &[]);
     assert!(run.service.says("a warm start").contains("queues=1"));

@@ -178,9 +178,9 @@ fn bombs_are_refused_at_once() {
     assert_eq!(refused(&laughs), DocumentError::Doctype);
     assert_eq!(refused(&format!("{ROOT} uri=\"&b;\"/>")), DocumentError::Entity);
     assert_eq!(refused(&format!("{ROOT}>&b;</categories>")), DocumentError::Entity);
-    assert_eq!(refused(&format!("{ROOT}>{}", "<a>".repeat(1_000_000))), DocumentError::Depth);
+    assert_eq!(refused(&format!("{ROOT}>{}", "<a>".repeat(100_000))), DocumentError::Depth);
     assert_eq!(refused(&format!("{ROOT}>{}", "<a/>".repeat(1_000_000))), DocumentError::Elements);
-    assert_eq!(refused(&format!("{ROOT}{}/>", " a=\"\"".repeat(500_000))), DocumentError::Attributes);
+    assert_eq!(refused(&format!("{ROOT}{}/>", " a=\"\"".repeat(100_000))), DocumentError::Attributes);
     assert_eq!(refused(&"x".repeat(4 * 1024 * 1024 + 1)), DocumentError::TooLong(4 * 1024 * 1024 + 1));
     let declared: String = (0..200_000).map(|number| format!(" xmlns:n{number}=\"u\"")).collect();
     let declared = refused(&format!("{ROOT}{declared}/>"));

@@ -28,6 +28,9 @@ use crate::views::ObserveEndpoint;
 /// application endpoint's first, and what an earlier run has left at the pool is replaced by what this one begins there.
 const PRECEDENCE: Duration = Duration::from_secs(2);
 
+/// When the application endpoint has to rest from an earlier run for longer than this, nobody waits for it.
+const LONGEST_PRECEDENCE: Duration = Duration::from_secs(10);
+
 /// One local endpoint, as its parent keeps it.
 struct EndpointChild {
     setup: EndpointSetup,
@@ -67,6 +70,11 @@ impl Ucma {
     ) -> Self {
         let random = endpoints.first().map(|endpoint| endpoint.random.clone()).unwrap_or_default();
         let sampling = Sampling::new(sample_interval, per_second, &random);
+        let now = clock::now();
+        // An earlier run may have to leave the pool alone for some seconds yet; for longer nobody waits.
+        let application = left.iter().find(|left| left.kind == EndpointKind::Application);
+        let begin = application.and_then(|left| left.next_attempt).filter(|at| *at <= now + LONGEST_PRECEDENCE);
+        let precedence = begin.map_or(now, |at| at.max(now)) + PRECEDENCE;
         let endpoints = endpoints
             .into_iter()
             .map(|setup| EndpointChild {
@@ -78,14 +86,13 @@ impl Ucma {
                 budget: RestartBudget::new(ENDPOINT_RESTARTS, ENDPOINT_WINDOW),
             })
             .collect();
-        let now = clock::now();
         Self {
             policy: Arc::new(policy),
             gather: Gather::new(now, per_second),
             was_congested: Arc::default(),
             endpoints,
             up: EndpointSet::EMPTY,
-            precedence: now + PRECEDENCE,
+            precedence,
             user_waits: false,
             sampling,
         }

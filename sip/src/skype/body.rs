@@ -10,8 +10,8 @@ use crate::documents::{
 };
 use crate::message::Message;
 
-/// The most tags, attributes and entities in one body: four hundred for each of 500 agents.
-const MARKS: usize = 200_000;
+/// The most tags, attributes and entities in one body: forty for each of 10,000 agents.
+const MARKS: usize = 400_000;
 
 /// The limits for the document of one agent and for a list of them.
 #[derive(Debug)]
