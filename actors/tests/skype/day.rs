@@ -22,7 +22,7 @@ const RATE: usize = 15;
 const ALL_IN_TURN: Duration = Duration::from_secs((AGENTS / RATE) as u64 + 1 + 30);
 /// Days that are told at every build, of so many hours.
 const SEEDS: [u64; 6] = [1, 3, 4, 5, 6, 7];
-const HOURS: u64 = 12;
+const HOURS: u64 = 6;
 
 /// One UCC, what it has heard, and what it wants.
 struct Queue {

@@ -204,13 +204,13 @@ const BOTH: &[EndpointKind] = &[EndpointKind::Application, EndpointKind::User];
 #[test]
 fn after_a_day_of_chance_everyone_believes_what_is_true() {
     let begin = Instant::now();
-    day(seed(), 24, ONE);
+    day(seed(), 12, ONE);
     println!("took {:?}", begin.elapsed());
 }
 
 #[test]
 fn after_a_day_of_chance_with_two_endpoints_everyone_believes_what_is_true() {
-    day(seed(), 24, BOTH);
+    day(seed(), 12, BOTH);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::world::{Size, World};
 
 /// Told at every build: even numbers speak the dialect simple, odd ones the dialect skype.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
-const USUAL: Size = Size { agents: 150, uccs: 6, hours: 3 };
+const USUAL: Size = Size { agents: 150, uccs: 6, hours: 2 };
 
 const SMALL: Size = Size { agents: 60, uccs: 4, hours: 1 };
 
