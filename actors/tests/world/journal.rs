@@ -126,7 +126,8 @@ impl Journal {
                 self.wrong.push(format!("R4: {} SUBSCRIBEs in a second", self.recent.len()));
             }
         }
-        let is_initial = message.to().is_none_or(|to| to.tag().is_none());
+        // A question is no attempt.
+        let is_initial = message.to().is_none_or(|to| to.tag().is_none()) && message.header("Expires") != Some("0");
         let agent = message.request_uri().filter(|_| is_initial).and_then(number_of);
         let Some((agent, known)) = agent.and_then(|agent| Some((agent, self.refused.get_mut(&agent)?))) else { return };
         let from = message.header("From").unwrap().split(';').next().unwrap().to_owned();

@@ -73,7 +73,9 @@ impl Process {
 
     /// A UCC inside the process.
     pub(crate) async fn ucc(&self, name: &str) -> Ucc {
-        self.house.run_until(async { Recorder::start(&self.provider, name) }).await
+        // Not by `run_until`: whoever calls that last is woken for all tasks, and only the driver is always there.
+        let (provider, name) = (self.provider.clone(), name.to_owned());
+        self.house.spawn_local(async move { Recorder::start(&provider, &name) }).await.unwrap()
     }
 
     /// It ends in order.
