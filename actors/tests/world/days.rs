@@ -13,7 +13,7 @@ use crate::world::{Size, World};
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
 const USUAL: Size = Size { agents: 150, uccs: 6, hours: 2 };
 
-const SMALL: Size = Size { agents: 60, uccs: 4, hours: 1 };
+const SMALL: Size = Size { agents: 60, uccs: 6, hours: 1 };
 
 fn size(usual: Size) -> Size {
     let hours = setting("PRESENCE_HOURS").unwrap_or(usual.hours);
