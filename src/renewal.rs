@@ -5,7 +5,7 @@
 //!   every minute, and at SIGHUP --look--> read the files --Found--> Renewal (pure) --> what to say, whether to take it
 //! ```
 //!
-//! [`Renewal`] decides; [`Certificates`] holds one for each use and talks to the files and to the log.
+//! `Renewal` decides; [`Certificates`] holds one for each use and talks to the files and to the log.
 
 mod machine;
 

@@ -64,7 +64,7 @@ impl Keeper {
         Self { writer, writing, stop }
     }
 
-    /// Writes the state as it is before everything is ended; [`Leaving::end`] is for when that is done.
+    /// Writes the state as it is before everything is ended; `Leaving::end` is for when that is done.
     pub async fn leave(self) -> Leaving {
         self.stop.cancel();
         // What is being written is written to the end.

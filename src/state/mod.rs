@@ -5,7 +5,7 @@
 //! | the values and their bytes | [`presence_core::snapshot`] |
 //! | the files: whole at every moment, the previous one kept, damaged ones set aside | [`file`] |
 //! | what is said at the start | [`begin`] |
-//! | when it is written, and by which thread | [`keeper`] |
+//! | when it is written, and by which thread | `keeper` |
 
 mod begin;
 mod file;
