@@ -1,6 +1,7 @@
 //! Every corpus through its target, and mutations of it: what a fuzzer has found once is found again on stable.
 //!
-//! `PP_LONG_TESTS=1` makes a hundred times as many mutations; `PRESENCE_FUZZ_SEED` repeats a run.
+//! `PP_LONG_TESTS=1` makes a hundred times as many mutations; `PRESENCE_FUZZ_SEED` repeats a run,
+//! `PRESENCE_FUZZ_TARGET` names the one target that is meant.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "tests")]
 
 use std::collections::hash_map::RandomState;
@@ -45,7 +46,8 @@ fn fingerprint(data: &[u8]) -> u64 {
 }
 
 fn mutations(seed: u64, count: usize) {
-    for target in TARGETS {
+    let only = std::env::var("PRESENCE_FUZZ_TARGET").ok();
+    for target in TARGETS.iter().filter(|target| only.as_deref().is_none_or(|only| only == target.name)) {
         let words =
             std::fs::read_to_string(folder().join("dictionaries").join(format!("{}.dict", target.dictionary))).unwrap();
         let words = read_dictionary(&words);

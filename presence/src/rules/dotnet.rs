@@ -46,6 +46,62 @@ pub(super) fn refuse_other_meanings(pattern: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Refuses what our engine for look-around and back-references knows beside .NET: such a construct is an error there,
+/// or means something else.
+///
+/// `names` are those of the groups that the pattern has, the first of which is the whole match. A condition on a group
+/// that is not there is an error in .NET; our engine would take it and then read beyond what it has kept.
+pub(super) fn refuse_foreign_constructs(pattern: &str, names: &[Option<&str>]) -> Result<(), Refusal> {
+    let mut previous = None;
+    for (at, piece) in pieces(pattern) {
+        let rest = &pattern[at..];
+        let foreign = match piece {
+            Piece::Open("(?(") => {
+                refuse_condition(&rest[3..], names)?;
+                None
+            }
+            Piece::Open(open) if rest.starts_with("(?") => {
+                let known =
+                    ["(?=", "(?!", "(?<", "(?>", "(?'", "(?#", "(?P<"].iter().any(|known| rest.starts_with(known));
+                let is_flags =
+                    open.len() > 2 && open[2..].starts_with(|c: char| c.is_ascii_alphabetic() || "-:".contains(c));
+                (!known && !is_flags).then(|| rest.chars().take(4).collect::<String>())
+            }
+            Piece::Quantifier(quantifier) if matches!(previous, Some(Piece::Open("("))) => {
+                Some(format!("({quantifier}"))
+            }
+            Piece::Escape(escape) => escape
+                .strip_prefix('\\')
+                .is_some_and(|letter| letter.starts_with(['g', 'K', 'R', 'X', 'O', 'N', 'h', 'H']))
+                .then(|| escape.to_owned()),
+            _ => None,
+        };
+        if let Some(foreign) = foreign {
+            return Err((format!("`{foreign}` does not exist in .NET"), None));
+        }
+        previous = Some(piece);
+    }
+    Ok(())
+}
+
+/// What follows `(?(`: the number of a group. Anything else is looked ahead for in .NET, and consumed here.
+fn refuse_condition(rest: &str, names: &[Option<&str>]) -> Result<(), Refusal> {
+    let asked = rest.split(')').next().unwrap_or(rest);
+    let groups = names.len().saturating_sub(1);
+    let reason = if let Some(number) = names.iter().position(|name| *name == Some(asked)) {
+        format!("`(?({asked})` asks for the group in .NET and looks for its name here; write `(?({number})`")
+    } else if asked.is_empty() || !asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        "`(?(` with an expression only looks ahead in .NET and goes on behind what it finds here; \
+         write `(?:(?=condition)yes|(?!condition)no)`"
+            .to_owned()
+    } else if asked.parse::<usize>().is_ok_and(|number| number <= groups) {
+        return Ok(());
+    } else {
+        format!("`(?({asked})` asks for group {asked} and the pattern has {groups}")
+    };
+    Err((reason, None))
+}
+
 /// What to write instead of a pattern that neither .NET nor we can read: the usual one is a file name's star.
 pub(super) fn rewrite_of_broken(pattern: &str) -> Option<String> {
     let rest = pattern.strip_prefix('*').or_else(|| pattern.strip_prefix('?'))?;

@@ -199,7 +199,10 @@ fn compile_one(pattern: &str) -> Result<Matcher, Refusal> {
         .delegate_size_limit(SIZE_LIMIT)
         .build();
     match backtracking {
-        Ok(regex) => Ok(Matcher::Backtracking(Box::new(regex))),
+        Ok(regex) => {
+            dotnet::refuse_foreign_constructs(pattern, &regex.capture_names().collect::<Vec<_>>())?;
+            Ok(Matcher::Backtracking(Box::new(regex)))
+        }
         Err(_) => Err((syntax, dotnet::rewrite_of_broken(pattern))),
     }
 }

@@ -82,6 +82,33 @@ fn dotnet_constructs_with_the_same_meaning_are_accepted() {
 }
 
 #[test]
+fn a_condition_asks_for_a_group_that_is_there_and_what_dotnet_lacks_is_refused() {
+    for (pattern, text, expected) in [
+        (r"^sip:(a)?b(?(1)c|d)@", "sip:abc@x", true),
+        (r"^sip:(a)?b(?(1)c|d)@", "sip:abd@x", false),
+        (r"^sip:(a)?b(?(1)c|d)@", "sip:bd@x", true),
+        (r"^sip:(?:(?=ab)abc|(?!ab)d)@", "sip:abc@x", true),
+    ] {
+        assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
+    }
+    for (pattern, reason) in [
+        (r"(?(5)a|b)", "`(?(5)` asks for group 5 and the pattern has 0"),
+        (r"(x)(?(2)a|b)", "`(?(2)` asks for group 2 and the pattern has 1"),
+        (r"(?<n>x)(?(n)a|b)", "write `(?(1)`"),
+        (r"(x)(?(<1>)a|b)", "only looks ahead in .NET"),
+        (r"(x)(?(-1)a|b)", "only looks ahead in .NET"),
+        (r"^sip:(?(ab)abc|d)@", "write `(?:(?=condition)yes|(?!condition)no)`"),
+        (r"(?~a)(?=b)", "`(?~a` does not exist in .NET"),
+        (r"(?=a)(*FAIL)", "`(*` does not exist in .NET"),
+        (r"(?=a)\Kb", r"`\K` does not exist in .NET"),
+        (r"(a|b\g<1>c)", r"`\g` does not exist in .NET"),
+    ] {
+        let errors = MatchRules::compile(&[pattern]).expect_err(pattern);
+        assert!(errors[0].reason.contains(reason), "{pattern}: {}", errors[0].reason);
+    }
+}
+
+#[test]
 fn a_pattern_is_searched_in_the_normal_form_and_in_the_form_that_was_written() {
     assert!(matches("^sip:user1@domain.com$", "SIP:User1@Domain.com"));
     assert!(matches("User1", "sip:User1@domain.com"));
