@@ -22,6 +22,7 @@ use presence_actors::{Provider, Push, Setup};
 use presence_config::{HttpSettings, Settings};
 use presence_core::{AgentUri, Availability, MatchRules, SourceRules, Status};
 use presence_provider::http::{Access, Api, serve};
+use presence_provider::state::Keeping;
 
 /// What is asked for.
 const PATHS: [&str; 6] = [
@@ -54,7 +55,7 @@ async fn measure(agents: usize, looks: usize, requests: usize) {
         requests_per_second: many,
         ..HttpSettings::default()
     };
-    let api = Api::start(provider.clone(), Access::open(), settings, Settings::default());
+    let api = Api::start(provider.clone(), Access::open(), settings, Settings::default(), Keeping::default());
     let mut seen = api.observatory.watch();
     while seen.borrow_and_update().counts.total < agents {
         seen.changed().await.unwrap();

@@ -19,7 +19,7 @@ use crate::pulse::{self, Pulse};
 use crate::renewal::{Certificates, Use};
 use crate::service_manager::ServiceManager;
 use crate::shutdown::{Ending, Signal, Signals, within_grace};
-use crate::state::{self, Beginning, Keeper};
+use crate::state::{self, Beginning, Keeper, Keeping};
 
 /// So long the end may take when the API cannot be opened.
 const LONGEST_UNDOING: Duration = Duration::from_secs(2);
@@ -73,14 +73,14 @@ pub async fn run(settings: &Settings, grace: Duration, cold: bool) -> Result<Exi
     log_configuration(settings);
     let certificates = pool_certificates(&setup);
     let folder = settings.state.as_ref().and_then(|state| state.directory.clone());
-    let Beginning { restored, uccs, file } = state::begin(folder, cold);
+    let Beginning { restored, uccs, file, keeping } = state::begin(folder, cold);
     setup.restored = restored;
     let provider = Provider::start(setup);
     let pulse = Pulse::start(Arc::clone(provider.meters()), pulse::end_the_process);
     let queues: Vec<_> =
         settings.contact_centers.iter().map(|center| HostedUcc::new(center, provider.clone()).start()).collect();
     log_queues(&settings.contact_centers);
-    let http = match open_http(settings, access, &provider, &certificates, uccs).await {
+    let http = match open_http(settings, access, &provider, &certificates, (&keeping, uccs)).await {
         Ok(http) => http,
         Err(error) => {
             // What has begun is ended: actors whose runtime goes away under them would be told as a fault.
@@ -88,13 +88,14 @@ pub async fn run(settings: &Settings, grace: Duration, cold: bool) -> Result<Exi
             return Err(error);
         }
     };
-    let keeper = file.map(|file| Keeper::start(file, provider.clone(), http.as_ref().map(|(_, _, uccs)| uccs.clone())));
+    let remote = http.as_ref().map(|(_, _, uccs)| uccs.clone());
+    let keeper = file.map(|file| Keeper::start(file, keeping.clone(), provider.clone(), remote));
     let looking = actix::spawn(Arc::clone(&certificates).keep_looking());
     let service_manager = ServiceManager::find();
     // Without the API too: it tells the log how far a recovery is.
     let observatory = match &http {
         Some((_, observatory, _)) => observatory.clone(),
-        None => Observatory::start(provider.clone()),
+        None => Observatory::start(provider.clone(), keeping),
     };
     let telling = service_manager.ready(|| observatory.clone());
 
@@ -167,10 +168,10 @@ async fn open_http(
     access: Option<Access>,
     provider: &Provider,
     certificates: &Arc<Certificates>,
-    restored: Vec<UccMemory>,
+    (keeping, restored): (&Keeping, Vec<UccMemory>),
 ) -> Result<Option<(Serving, Observatory, RemoteUccs)>, RunError> {
     let (Some(http), Some(access)) = (&settings.http, access) else { return Ok(None) };
-    let mut api = Api::start(provider.clone(), access, http.clone(), settings.clone());
+    let mut api = Api::start(provider.clone(), access, http.clone(), settings.clone(), keeping.clone());
     api.certificates = Arc::clone(certificates);
     let (observatory, uccs) = (api.observatory.clone(), api.uccs.clone());
     uccs.restore(restored).await;

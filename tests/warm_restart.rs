@@ -75,6 +75,16 @@ impl Run {
         self.agent(number)
     }
 
+    /// The glance, once it is so.
+    fn status_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let last = std::cell::RefCell::new(Value::Null);
+        self.service.until(what, || {
+            *last.borrow_mut() = self.client.get("/api/v1/status").json;
+            is_so(&last.borrow())
+        });
+        last.into_inner()
+    }
+
     fn all_are_fresh(&self) {
         let fresh = |number| self.agent(number)["presence"]["freshness"] == "fresh";
         self.service.until("all are fresh", || fresh(1) && fresh(AGENTS / 2) && fresh(AGENTS));
@@ -277,8 +287,26 @@ fn what_cannot_be_written_is_told_once_and_the_service_goes_on() {
     let said = run.service.says("the state cannot be written");
     assert!(said.contains(" WARN - ") && said.contains("the service goes on"), "{said}");
     run.service.until("it goes on", || server.active_subscriptions() == 3);
+    let status = run.status_until("it is seen", |status| status["verdict"] == "degraded");
+    let headline = status["headline"].as_str().unwrap();
+    let words = ["The state for the next start is not written since ", "a restart would know nothing of this run"];
+    assert!(words.iter().all(|part| headline.contains(part)), "{headline}");
+    assert_eq!((&status["state"]["kept"], &status["state"]["written"]), (&json!(false), &Value::Null), "{status}");
+    let ready = run.client.get("/health/ready");
+    let note = ready.json["notes"][0].as_str().unwrap();
+    assert!(ready.status == 200 && note.contains("is not written") && !note.contains("/var"), "{ready:?}");
+    assert!(run.client.get("/metrics").text.contains("\npresence_state_kept 0"));
     fs::remove_dir(state(&config).join("presence.state.new")).unwrap();
-    run.service.says("the state is written again");
+    run.service.says("the state is written again, after ");
+    let status = run.status_until("it is well again", |status| status["verdict"] == "well");
+    assert_eq!((&status["state"]["kept"], &status["state"]["why"]), (&json!(true), &Value::Null), "{status}");
+    let bytes = fs::metadata(file(&config)).unwrap().len();
+    assert_eq!(status["state"]["bytes"], bytes, "{status}");
+    assert_eq!(run.client.get("/health/ready").json["notes"], json!([]));
+    let metrics = run.client.get("/metrics").text;
+    for row in ["presence_state_kept 1", &format!("presence_state_bytes {bytes}")] {
+        assert!(metrics.contains(&format!("\n{row}")), "{row}: {metrics}");
+    }
     let ended = run.service.terminate();
     assert_no_error(&ended);
     assert_eq!(ended.with("the state cannot be written").count(), 1, "{}", ended.all());
@@ -288,6 +316,9 @@ fn what_cannot_be_written_is_told_once_and_the_service_goes_on() {
     let run = Run::of(&config, &[]);
     run.service.says("failed to keep the state");
     run.service.until("it goes on", || server.active_subscriptions() == 3);
+    let status = run.status_until("it is seen", |status| status["verdict"] == "degraded");
+    assert_eq!((&status["state"]["kept"], &status["state"]["failures"]), (&json!(false), &json!(1)), "{status}");
+    assert!(status["state"]["why"].as_str().unwrap().contains("state: "), "{status}");
     assert_no_error(&run.service.terminate());
 }
 
@@ -309,6 +340,8 @@ fn nothing_is_kept_where_that_is_switched_off() {
     let text = fs::read_to_string(config.path()).unwrap().replace("<Http ", "<State enabled=\"false\" /><Http ");
     config.write(&text);
     let run = Run::of(&config, &[]);
+    let status = run.status_until("it is well", |status| status["verdict"] == "well");
+    assert_eq!(status["state"], Value::Null);
     assert_no_error(&run.service.terminate());
     assert!(!state(&config).exists());
 }

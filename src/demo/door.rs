@@ -11,6 +11,7 @@ use super::teams::Teams;
 use super::teller::say;
 use super::{ATTENDANTS, Demo};
 use crate::http::{self, Access, Api, Serving};
+use crate::state::Keeping;
 
 /// Opens the dashboard and says where it is: where it was asked for, or else at the usual port, or at any.
 pub(super) async fn open(
@@ -54,6 +55,6 @@ async fn serve(
         contact_centers: centers.to_vec(),
         ..Settings::default()
     };
-    let api = Api::start(provider.clone(), Access::open(), settings, configuration);
+    let api = Api::start(provider.clone(), Access::open(), settings, configuration, Keeping::default());
     Ok(http::serve(api).await?)
 }

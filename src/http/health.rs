@@ -1,17 +1,20 @@
 //! Whether the process lives, and whether it is ready.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_rt::System;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, ResponseError};
+use presence_actors::now;
 use presence_core::{SourceKind, SourceRules};
 use serde::Serialize;
 use tokio::sync::oneshot;
 use utoipa::{OpenApi, ToSchema};
 
 use super::model::{Source, SourceName};
+use super::observatory::clock_time;
 use super::{Api, Problem};
+use crate::state::KeepingReading;
 
 /// The actors' thread has so long to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -56,6 +59,8 @@ pub(super) struct Readiness {
     ready: bool,
     /// Each one that is switched on.
     sources: Vec<SourceReadiness>,
+    /// What needs a look although agents are served, a sentence each.
+    notes: Vec<String>,
 }
 
 /// A problem document that says which source is not ready.
@@ -85,7 +90,8 @@ async fn live() -> Result<web::Json<Alive>, Problem> {
 /// Can every source serve its agents?
 ///
 /// UcmaPresenceSource without an endpoint that is up is not ready, nor is MsGraphPresenceSource when no tenant could be asked
-/// for half a minute; the answer says why. Needs no token.
+/// for half a minute; the answer says why. `notes` names what needs a look and keeps nobody from being served, such as a
+/// state for the next start that cannot be written. Needs no token.
 #[utoipa::path(
     get, path = "/health/ready", tag = "monitoring",
     responses(
@@ -95,7 +101,9 @@ async fn live() -> Result<web::Json<Alive>, Problem> {
 )]
 async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     actors_answer().await?;
-    Ok(match readiness(api.observatory.snapshot().sources(), api.provider.rules()) {
+    let now = now();
+    let notes = api.keeping.read(now).and_then(|keeping| note(&keeping, now)).into_iter().collect();
+    Ok(match readiness(api.observatory.snapshot().sources(), api.provider.rules(), notes) {
         Ok(readiness) => HttpResponse::Ok().json(readiness),
         Err(not_ready) => not_ready.response(),
     })
@@ -110,8 +118,16 @@ const fn element(source: SourceName) -> &'static str {
     }
 }
 
+/// What needs a look of the state for the next start. Its reason may name a path, and everybody may read this.
+fn note(keeping: &KeepingReading, now: Instant) -> Option<String> {
+    let since = clock_time(keeping.not_kept.as_ref()?.since, now);
+    Some(format!(
+        "the state for the next start is not written since {since}; the log and `presence-provider status` say why"
+    ))
+}
+
 /// Which source is ready, and which is not; `rules` says which are switched on.
-fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, Box<NotReady>> {
+fn readiness(sources: &[Source], rules: &SourceRules, notes: Vec<String>) -> Result<Readiness, Box<NotReady>> {
     let of = |source: &Source| SourceReadiness { source: source.source, ready: source.ready, why: source.why.clone() };
     let mut sources: Vec<_> = sources.iter().map(of).collect();
     // What its settings do not let start is no source to look at.
@@ -132,7 +148,7 @@ fn readiness(sources: &[Source], rules: &SourceRules) -> Result<Readiness, Box<N
     let is_seen =
         !sources.is_empty() || (rules.attendant.is_none() && !rules.pstn && !rules.ucma && rules.graph.is_none());
     let ready = reasons.is_empty() && is_seen;
-    let readiness = Readiness { ready, sources };
+    let readiness = Readiness { ready, sources, notes };
     if ready {
         return Ok(readiness);
     }
@@ -182,14 +198,14 @@ mod tests {
     #[test]
     fn ready_is_who_has_every_source_ready() {
         let sources = [source(SourceName::Pstn, None), source(SourceName::Ucma, None)];
-        let readiness = readiness(&sources, &rules()).unwrap();
+        let readiness = readiness(&sources, &rules(), Vec::new()).unwrap();
         assert!(readiness.ready && readiness.sources.iter().all(|source| source.ready));
     }
 
     #[test]
     fn the_source_that_is_not_ready_is_named_with_the_reason() {
         let sources = [source(SourceName::Pstn, None), source(SourceName::Ucma, Some("no endpoint is up: refused"))];
-        let not_ready = readiness(&sources, &rules()).unwrap_err();
+        let not_ready = readiness(&sources, &rules(), Vec::new()).unwrap_err();
         assert_eq!(not_ready.problem.detail, "the UcmaPresenceSource is not ready: no endpoint is up: refused");
         let json = serde_json::to_value(&not_ready).unwrap();
         assert_eq!((&json["status"], &json["ready"]), (&503.into(), &false.into()));
@@ -200,18 +216,36 @@ mod tests {
     #[test]
     fn a_source_that_could_not_be_started_is_not_ready() {
         let rules = SourceRules { graph: Some(presence_core::GraphRules::default()), ..rules() };
-        let not_ready = readiness(&[source(SourceName::Ucma, None)], &rules).unwrap_err();
+        let not_ready = readiness(&[source(SourceName::Ucma, None)], &rules, Vec::new()).unwrap_err();
         let detail = "the MsGraphPresenceSource is not ready: it is not started; the log says why";
         assert_eq!(not_ready.problem.detail, detail);
         let started = [source(SourceName::MsGraph, None), source(SourceName::Ucma, None)];
-        assert!(readiness(&started, &rules).is_ok());
-        assert!(readiness(&[], &SourceRules { graph: rules.graph.clone(), ..SourceRules::default() }).is_err());
+        assert!(readiness(&started, &rules, Vec::new()).is_ok());
+        assert!(
+            readiness(&[], &SourceRules { graph: rules.graph.clone(), ..SourceRules::default() }, Vec::new()).is_err()
+        );
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_written_is_a_note_without_its_path_and_no_source_is_unready_for_it() {
+        let now = now();
+        let mut keeping = KeepingReading::default();
+        assert_eq!(note(&keeping, now), None);
+        let why = "/var/lib/presence-provider: No space left on device".to_owned();
+        keeping.not_kept = Some(crate::state::NotKept { since: now, why });
+        let told = note(&keeping, now).unwrap();
+        assert!(
+            told.starts_with("the state for the next start is not written since ") && !told.contains('/'),
+            "{told}"
+        );
+        let readiness = readiness(&[source(SourceName::Ucma, None)], &rules(), vec![told.clone()]).unwrap();
+        assert_eq!((readiness.ready, readiness.notes), (true, vec![told]));
     }
 
     #[test]
     fn nobody_is_ready_before_the_first_look_unless_there_is_nothing_to_look_at() {
-        assert!(readiness(&[], &rules()).is_err());
-        assert!(readiness(&[], &SourceRules::default()).is_ok());
+        assert!(readiness(&[], &rules(), Vec::new()).is_err());
+        assert!(readiness(&[], &SourceRules::default(), Vec::new()).is_ok());
     }
 
     #[actix_web::test]

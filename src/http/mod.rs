@@ -39,6 +39,7 @@ use presence_config::{HttpSettings, Settings};
 use tokio_util::sync::CancellationToken;
 
 use crate::renewal::Certificates;
+use crate::state::Keeping;
 
 pub use access::{Access, Caller, Scope, ScopeError, TokensError};
 pub use attendant::Pushers;
@@ -76,6 +77,8 @@ pub struct Api {
     pub meters: Arc<HttpMeters>,
     /// The certificates of the process, which are read again while it runs.
     pub certificates: Arc<Certificates>,
+    /// Whether the state of the next start is being written.
+    pub keeping: Keeping,
     /// When the process began.
     pub started: Instant,
     /// Cancelled when the service ends: streams of events say goodbye.
@@ -85,9 +88,15 @@ pub struct Api {
 impl Api {
     /// Everything behind the API. Call it inside an actix system.
     #[must_use]
-    pub fn start(provider: Provider, access: Access, settings: HttpSettings, configuration: Settings) -> Self {
+    pub fn start(
+        provider: Provider,
+        access: Access,
+        settings: HttpSettings,
+        configuration: Settings,
+        keeping: Keeping,
+    ) -> Self {
         Self {
-            observatory: Observatory::start(provider.clone()),
+            observatory: Observatory::start(provider.clone(), keeping.clone()),
             uccs: RemoteUccs::start(provider.clone(), &settings, &configuration),
             pushers: Pushers::new(provider.clone()),
             admission: Admission::default(),
@@ -95,6 +104,7 @@ impl Api {
             rate: Arc::new(RequestRate::new(settings.requests_per_second)),
             meters: Arc::default(),
             certificates: Arc::default(),
+            keeping,
             started: presence_actors::now(),
             closing: CancellationToken::new(),
             provider,

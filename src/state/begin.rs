@@ -7,7 +7,7 @@ use humantime::format_duration;
 use presence_core::snapshot::Snapshot;
 use presence_core::{LONGEST_SERVED, Remembered, RememberedLife, UccMemory};
 
-use super::{Found, StateFile, anchor};
+use super::{Found, Keeping, StateFile, anchor};
 
 /// What a start begins with.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Beginning {
     pub uccs: Vec<UccMemory>,
     /// Where the state is written from now on.
     pub file: Option<StateFile>,
+    /// Whether that works.
+    pub keeping: Keeping,
 }
 
 /// Takes the folder and reads what the earlier run has left; `cold`: without using it. Nothing here is fatal: at the worst
@@ -32,12 +34,14 @@ pub fn begin(folder: Option<PathBuf>, cold: bool) -> Beginning {
                 logger = "UccStarter",
                 "failed to keep the state: {error}; the service starts cold, and the next start will know nothing of this run"
             );
-            return Beginning::default();
+            let keeping = Keeping::unusable(presence_actors::now(), error.to_string());
+            return Beginning { keeping, ..Beginning::default() };
         }
     };
+    let keeping = Keeping::begun(presence_actors::now());
     if cold {
         tracing::info!(logger = "UccStarter", file = %file.path().display(), "told to start cold: the state of the previous run is not used");
-        return Beginning { restored: nothing(&file), uccs: Vec::new(), file: Some(file) };
+        return Beginning { restored: nothing(&file), uccs: Vec::new(), file: Some(file), keeping };
     }
     let found = file.read(anchor());
     tell_damaged(&found);
@@ -46,11 +50,11 @@ pub fn begin(folder: Option<PathBuf>, cold: bool) -> Beginning {
             tell(&file, &snapshot);
             let mut remembered = snapshot.remembered;
             let uccs = std::mem::take(&mut remembered.uccs);
-            Beginning { restored: Some(remembered), uccs, file: Some(file) }
+            Beginning { restored: Some(remembered), uccs, file: Some(file), keeping }
         }
         None => {
             tracing::info!(logger = "UccStarter", file = %file.path().display(), "no state of a previous run; a cold start");
-            Beginning { restored: nothing(&file), uccs: Vec::new(), file: Some(file) }
+            Beginning { restored: nothing(&file), uccs: Vec::new(), file: Some(file), keeping }
         }
     }
 }

@@ -1,16 +1,17 @@
 //! When the state is written, and by which thread.
 
-use std::io;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use presence_actors::{Provider, now};
 use presence_core::Remembered;
 use presence_core::snapshot::{Encoded, encode};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::keeping::{Keeping, Said, Written};
 use super::{StateFile, anchor};
 use crate::http::RemoteUccs;
 
@@ -19,6 +20,8 @@ use crate::http::RemoteUccs;
 const INTERVAL: Duration = Duration::from_secs(8);
 /// How often it is written when it has not: what is fresh then is known to have been so.
 const UNCHANGED: Duration = Duration::from_secs(60);
+/// So long a disk that does not answer may hold up an orderly end, each time that something is written then.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// What was written last.
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +41,17 @@ struct Writer {
     provider: Provider,
     uccs: Option<RemoteUccs>,
     file: StateFile,
-    /// What was written last, and what the system said then.
-    last: Mutex<(Option<Last>, Option<String>)>,
+    /// Whoever looks reads it there.
+    keeping: Keeping,
+    /// What was written last.
+    last: Mutex<Option<Last>>,
 }
 
 impl Keeper {
     /// Begins to write; the first time at once. Call it inside an actix system.
     #[must_use]
-    pub fn start(file: StateFile, provider: Provider, uccs: Option<RemoteUccs>) -> Self {
-        let writer = Arc::new(Writer { provider, uccs, file, last: Mutex::default() });
+    pub fn start(file: StateFile, keeping: Keeping, provider: Provider, uccs: Option<RemoteUccs>) -> Self {
+        let writer = Arc::new(Writer { provider, uccs, file, keeping, last: Mutex::default() });
         let stop = CancellationToken::new();
         let (worker, stopped) = (Arc::clone(&writer), stop.clone());
         let writing = actix_rt::spawn(async move {
@@ -58,92 +63,118 @@ impl Keeper {
                     () = stopped.cancelled() => return,
                     _ = ticks.tick() => {}
                 }
-                Arc::clone(&worker).write(worker.remember().await).await;
+                if let Some(remembered) = worker.remember().await {
+                    Arc::clone(&worker).write(remembered).await;
+                }
             }
         });
         Self { writer, writing, stop }
     }
 
-    /// Writes the state as it is before everything is ended; `Leaving::end` is for when that is done.
+    /// Writes the state as it is before everything is ended; `Leaving::end` is for when that is done. A disk that does not
+    /// answer costs some seconds and no subscription.
     pub async fn leave(self) -> Leaving {
         self.stop.cancel();
         // What is being written is written to the end.
-        let _ = self.writing.await;
-        let remembered = self.writer.remember().await;
-        let remembered = Arc::clone(&self.writer).write(remembered).await;
-        Leaving { writer: self.writer, remembered }
+        let writer = Arc::clone(&self.writer);
+        let remembered = in_time(async move {
+            let _ = self.writing.await;
+            let remembered = writer.remember().await?;
+            writer.write(remembered).await
+        });
+        Leaving { remembered: remembered.await.flatten(), writer: self.writer }
     }
 }
 
 /// What is written once more when everything has ended.
 pub struct Leaving {
     writer: Arc<Writer>,
-    remembered: Remembered,
+    remembered: Option<Remembered>,
 }
 
 impl Leaving {
     /// Says that nothing has been sent since.
     pub async fn end(self) {
-        self.writer.write(Remembered { last_sent: Some(now()), ..self.remembered }).await;
+        if let Some(remembered) = self.remembered {
+            in_time(self.writer.write(Remembered { last_sent: Some(now()), ..remembered })).await;
+        }
     }
 }
 
+async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+    let done = tokio::time::timeout(LONGEST_WAIT, work).await.ok();
+    if done.is_none() {
+        tracing::warn!(
+            logger = "UccStarter",
+            "the disk of the state has not answered for {} s; the end goes on, and the next start begins with an older state",
+            LONGEST_WAIT.as_secs()
+        );
+    }
+    done
+}
+
 impl Writer {
-    /// Collects on this thread, in short turns, and makes the values on one that may take its time.
-    async fn remember(&self) -> Remembered {
+    /// Collects on this thread, in short turns, and makes the values on one that may take its time. What cannot be made
+    /// replaces nothing.
+    async fn remember(&self) -> Option<Remembered> {
         let (collected, uccs) = (self.provider.collect().await, self.uccs.clone());
         let remembered = spawn_blocking(move || {
             let uccs = uccs.map(|uccs| uccs.remember()).unwrap_or_default();
             Remembered { uccs, ..collected.read() }
         });
-        remembered.await.unwrap_or_default()
+        self.made(remembered.await)
     }
 
     /// Makes the bytes and writes them, on a thread that may wait.
-    async fn write(self: Arc<Self>, remembered: Remembered) -> Remembered {
+    async fn write(self: Arc<Self>, remembered: Remembered) -> Option<Remembered> {
+        let writer = Arc::clone(&self);
         let written = spawn_blocking(move || {
             let state = encode(&remembered, anchor(), env!("CARGO_PKG_VERSION"));
-            self.keep(&state, remembered.last_sent.is_some());
+            writer.keep(&state, remembered.last_sent.is_some());
             remembered
         });
-        written.await.unwrap_or_else(|_| {
-            tracing::error!(logger = "UccStarter", "a bug: the state could not be made; the one before stays");
-            Remembered::default()
-        })
+        self.made(written.await)
+    }
+
+    /// A panic there has been told by then.
+    fn made<T>(&self, made: Result<T, JoinError>) -> Option<T> {
+        if made.is_err() {
+            self.tell(self.keeping.enter(|ledger| ledger.failed(now(), "a fault of this program".to_owned())));
+        }
+        made.ok()
     }
 
     fn keep(&self, state: &Encoded, always: bool) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let (written, trouble) = &mut *last;
         let is_due = |written: &Last| written.records != state.records || now() >= written.at + UNCHANGED;
-        if !always && !written.as_ref().is_none_or(is_due) {
+        if !always && !last.as_ref().is_none_or(is_due) {
             return;
         }
+        let begun = now();
         let outcome = self.file.write(state);
-        if outcome.is_ok() {
-            *written = Some(Last { records: state.records, at: now() });
-        }
-        self.tell(&outcome, trouble);
+        let at = now();
+        let said = match outcome {
+            Ok(()) => {
+                *last = Some(Last { records: state.records, at });
+                let bytes = state.parts.iter().map(Vec::len).sum::<usize>() as u64;
+                let written = Written { at, bytes, took: at.saturating_duration_since(begun) };
+                self.keeping.enter(|ledger| ledger.written(written))
+            }
+            Err(error) => {
+                // Until it succeeds it is tried every time.
+                *last = None;
+                self.keeping.enter(|ledger| ledger.failed(at, error.to_string()))
+            }
+        };
+        self.tell(said);
     }
 
-    /// Says what is wrong, once, and when it is well again.
-    fn tell(&self, outcome: &io::Result<()>, trouble: &mut Option<String>) {
-        match (outcome, trouble.take()) {
-            (Ok(()), None) => {}
-            (Ok(()), Some(_)) => {
-                tracing::info!(logger = "UccStarter", file = %self.file.path().display(), "the state is written again");
-            }
-            (Err(error), before) => {
-                let why = error.to_string();
-                if before.as_ref() != Some(&why) {
-                    tracing::warn!(
-                        logger = "UccStarter",
-                        file = %self.file.path().display(),
-                        "the state cannot be written: {why}; the service goes on, and a restart would begin with an older state"
-                    );
-                }
-                *trouble = Some(why);
-            }
+    fn tell(&self, said: Option<Said>) {
+        let file = self.file.path();
+        match said {
+            None => {}
+            Some(Said::Info(text)) => tracing::info!(logger = "UccStarter", file = %file.display(), "{text}"),
+            Some(Said::Warn(text)) => tracing::warn!(logger = "UccStarter", file = %file.display(), "{text}"),
         }
     }
 }

@@ -6,16 +6,19 @@
 //! | the files: whole at every moment, the previous one kept, damaged ones set aside | [`file`] |
 //! | what is said at the start | [`begin`] |
 //! | when it is written, and by which thread | `keeper` |
+//! | whether that works: the log, and whoever looks | `keeping` |
 
 mod begin;
 mod file;
 mod keeper;
+mod keeping;
 #[cfg(test)]
 mod tests;
 
 pub use begin::{Beginning, begin};
 pub use file::{Found, SetAside, StateError, StateFile, Unusable};
 pub use keeper::Keeper;
+pub use keeping::{Keeping, KeepingReading, NotKept, Written};
 
 use std::time::SystemTime;
 

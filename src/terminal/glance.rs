@@ -11,8 +11,8 @@ use super::{asked, follow};
 use crate::answer::{Answer, json};
 use crate::exit::Exit;
 use crate::http::model::{
-    AgentCounts, Endpoint, FailureDetail, GraphAccountState, GraphPushState, GraphTenant, Recovery, Source, Status,
-    Throttle, Verdict,
+    AgentCounts, Endpoint, FailureDetail, GraphAccountState, GraphPushState, GraphTenant, Recovery, RestartState,
+    Source, Status, Throttle, Verdict,
 };
 
 /// Where the second column begins.
@@ -65,7 +65,7 @@ fn text(status: &Status, screen: &Screen) -> String {
     }
     glance.text.push('\n');
     glance.agents(&status.agents);
-    glance.endpoints(&status.endpoints);
+    glance.endpoints(&status.endpoints, now);
     glance.graph(&status.graph);
     glance.sources(&status.sources);
     glance.throttle(&status.throttle, now);
@@ -73,6 +73,9 @@ fn text(status: &Status, screen: &Screen) -> String {
     glance.line("Queues", &format!("{}{calls}", status.uccs));
     let (changes, messages) = (status.changes_per_second, status.messages_per_second);
     glance.line("Traffic", &format!("{changes:.1} changes and {messages:.1} SIP messages per second"));
+    if let Some(state) = &status.state {
+        glance.state_for_the_next_start(state, now);
+    }
     let version = Safe(&status.version);
     let started = screen.clock(&status.started, now);
     glance.line("Provider", &format!("{version}, up {} (since {started})", age(&status.started, now)));
@@ -150,7 +153,7 @@ impl Glance<'_> {
         }
     }
 
-    fn endpoints(&mut self, endpoints: &[Endpoint]) {
+    fn endpoints(&mut self, endpoints: &[Endpoint], now: Timestamp) {
         for (at, endpoint) in endpoints.iter().enumerate() {
             let (name, agents) = (wire_name(&endpoint.endpoint), counted(endpoint.agents, "agent"));
             let title = if at == 0 { "Endpoints" } else { "" };
@@ -158,6 +161,11 @@ impl Glance<'_> {
             if let Some(failure) = endpoint.last_failure.as_ref().filter(|_| !endpoint.up) {
                 let text = failure_text(failure);
                 self.sentence(&format!("lost{}{text}", if text.starts_with("by ") { " " } else { " by " }));
+            }
+            if let Some(last) = &endpoint.last_silent_loss {
+                let losses = usize::try_from(endpoint.silent_losses).unwrap_or(usize::MAX);
+                let (losses, last) = (counted_losses(losses), self.screen.clock(last, now));
+                self.sentence(&format!("{losses} found by samples, the last at {last}"));
             }
         }
     }
@@ -226,6 +234,20 @@ impl Glance<'_> {
         self.screen.paint(if good { Tone::Good } else { Tone::Bad }, &format!("{state:<14}"))
     }
 
+    fn state_for_the_next_start(&mut self, state: &RestartState, now: Timestamp) {
+        let written = match &state.written {
+            Some(at) => format!("written at {}, {}", self.screen.clock(at, now), size(state.bytes)),
+            None => "not written yet".to_owned(),
+        };
+        if state.kept {
+            self.line("State", &written);
+            return;
+        }
+        let since = state.since.as_ref().map(|at| format!(" since {}", self.screen.clock(at, now))).unwrap_or_default();
+        self.line("State", &self.screen.paint(Tone::Bad, &format!("not written{since}")));
+        self.sentence(&format!("{}; {written}", state.why.as_deref().unwrap_or("it does not say why")));
+    }
+
     fn throttle(&mut self, throttle: &Throttle, now: Timestamp) {
         let rate = if (throttle.rate - f64::from(throttle.configured_rate)).abs() < 0.05 {
             format!("{} per second", throttle.configured_rate)
@@ -239,6 +261,20 @@ impl Glance<'_> {
         };
         let text = format!("{waiting}; {rate}, {} granted", throttle.granted);
         self.line("Throttle", &wrapped(&text, self.screen.width, INDENT));
+    }
+}
+
+/// `1 silent loss`, `12 silent losses`.
+fn counted_losses(losses: usize) -> String {
+    if losses == 1 { "1 silent loss".to_owned() } else { format!("{losses} silent losses") }
+}
+
+/// `812 bytes`, `12.8 MB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
     }
 }
 
@@ -304,6 +340,29 @@ mod tests {
         assert!(text.contains("no end in sight while no endpoint is up"), "{text}");
         assert!(text.contains("7.5 per second, lowered from 15"), "{text}");
         assert!(text.contains("not ready"), "{text}");
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_written_and_silent_losses_are_told() {
+        let mut status = samples::well();
+        let kept = RestartState {
+            kept: true,
+            written: Some(samples::TAKEN.into()),
+            bytes: 12_800_000,
+            ..RestartState::default()
+        };
+        status.state = Some(kept.clone());
+        let (count, last) = (12, Some("2026-11-22T13:55:00.000Z".to_owned()));
+        (status.endpoints[0].silent_losses, status.endpoints[0].last_silent_loss) = (count, last);
+        let told = text(&status, &samples::terminal(80));
+        assert!(told.contains("State       written at 14:05:49, 12.8 MB\n"), "{told}");
+        assert!(told.contains("            12 silent losses found by samples, the last at 13:55:00\n"), "{told}");
+        let why = Some("No space left on device (os error 28)\u{1b}[2J".to_owned());
+        status.state = Some(RestartState { kept: false, why, since: Some("2026-11-22T14:00:00.000Z".into()), ..kept });
+        let told = text(&status, &samples::terminal(80));
+        let words = "State       not written since 14:00:00\n            No space left on device (os error 28)\\u{1b}[2J; written at";
+        assert!(told.contains(words), "{told}");
+        assert_eq!([0, 812, 1_234, 999_999].map(size), ["0 bytes", "812 bytes", "1.2 kB", "1000.0 kB"]);
     }
 
     #[test]

@@ -67,6 +67,12 @@ impl Lines {
                 let why = why.as_deref().map(|why| format!(": {}", Safe(why))).unwrap_or_default();
                 format!("the {} endpoint is {state}{why}", wire_name(endpoint))
             }
+            Event::SilentLoss { uri, endpoint, held, said, .. } => {
+                let (held, said) = (presence_word(held), presence_word(said));
+                let told =
+                    format!("silent loss at the {} endpoint: {held} was held, it is {said}", wire_name(endpoint));
+                format!("{}  {}", self.uri_column(uri), paint(Tone::Doubtful, &Safe(&told).to_string()))
+            }
             Event::Graph { good, text, .. } => {
                 paint(if *good { Tone::Good } else { Tone::Doubtful }, &Safe(text).to_string())
             }
@@ -136,7 +142,7 @@ fn moment(event: &Event, received: Timestamp) -> Timestamp {
         Event::Changed { previous: Some(previous), presence, .. } => {
             Some(&presence.since).filter(|since| **since != previous.since)
         }
-        Event::Endpoint { at, .. } | Event::Graph { at, .. } => Some(at),
+        Event::Endpoint { at, .. } | Event::SilentLoss { at, .. } | Event::Graph { at, .. } => Some(at),
         _ => None,
     };
     said.and_then(|at| at.parse().ok()).unwrap_or(received)
@@ -183,6 +189,13 @@ fn piped(event: &Event, received: Timestamp) -> String {
             new = state.clone();
             why = reason.clone().unwrap_or_default();
             "endpoint"
+        }
+        Event::SilentLoss { uri, endpoint, held, said, .. } => {
+            subject = uri.clone();
+            previous = presence_word(held);
+            of(said);
+            why = wire_name(endpoint);
+            "silent_loss"
         }
         Event::Graph { news, tenant, account, text, .. } => {
             subject = account.as_ref().or(tenant.as_ref()).cloned().unwrap_or_default();
@@ -250,6 +263,13 @@ mod tests {
                 "Tenant contoso cannot be asked: 503 busy\u{1b}[2J; its 8 agents keep their last presence as stale; next attempt in 4 s at 14:05:45.",
             ),
             graph(GraphNews::AccountUp, "Account contoso-poll works."),
+            Event::SilentLoss {
+                uri: "sip:user2@domain.com".into(),
+                endpoint: EndpointName::Application,
+                held: away,
+                said: mobile,
+                at: "2026-11-22T14:05:42.000Z".into(),
+            },
             Event::Lagged { missed: Some(12) },
             Event::Lagged { missed: None },
             Event::Goodbye,

@@ -108,6 +108,8 @@ pub(crate) fn status() -> Status {
         since: None,
         last_failure: (!up).then(failure),
         agents,
+        silent_losses: 0,
+        last_silent_loss: None,
         wire: EndpointWire::default(),
     };
     let source = |source, why: Option<&str>, total| Source {
@@ -149,6 +151,7 @@ pub(crate) fn status() -> Status {
             predicted_end: Some("2026-11-22T14:11:54.000Z".into()),
             predicted_end_in: Some(364.7),
         }),
+        state: None,
         uccs: 12,
         calls: 1,
         changes_per_second: 15.0,

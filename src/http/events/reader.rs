@@ -176,7 +176,11 @@ impl Reader {
                     self.api.provider.meters().delivered(now.saturating_duration_since(change.new.since));
                 }
                 Happening::Lagged(_) => self.api.meters.lagged(),
-                Happening::Told(_) | Happening::Released(_) | Happening::Endpoint(_) | Happening::Graph(_) => {}
+                Happening::Told(_)
+                | Happening::Released(_)
+                | Happening::Endpoint(_)
+                | Happening::SilentLoss(_)
+                | Happening::Graph(_) => {}
             }
         }
     }

@@ -33,6 +33,13 @@ fn event(happening: &Happening) -> Event {
             why: change.failure.as_ref().map(|failure| failure.detail.to_string()),
             at: moment(change.at),
         },
+        Happening::SilentLoss(loss) => Event::SilentLoss {
+            uri: loss.uri.as_str().to_owned(),
+            endpoint: loss.via.into(),
+            held: loss.held.as_ref().into(),
+            said: loss.said.as_ref().into(),
+            at: moment(loss.at),
+        },
         Happening::Graph(told) => news::event(&told.0, told.1, &|at| clock_time(at, told.1)),
         Happening::Lagged(missed) => Event::Lagged { missed: *missed },
     }
@@ -48,6 +55,7 @@ const fn kind(happening: &Happening) -> &'static str {
         Happening::Told(PresenceEvent::Lagged { .. }) | Happening::Lagged(_) => "lagged",
         Happening::Released(_) => "released",
         Happening::Endpoint(_) => "endpoint",
+        Happening::SilentLoss(_) => "silent_loss",
         Happening::Graph(_) => "graph",
     }
 }
@@ -97,10 +105,11 @@ pub(super) const GOODBYE: &str = "{\"type\":\"goodbye\"}";
 
 #[cfg(test)]
 mod tests {
-    use presence_core::{AgentUri, Availability, Freshness, Presence, SourceKind, Status};
+    use presence_core::{AgentUri, Availability, EndpointKind, Freshness, Presence, SourceKind, Status};
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::http::feed::SilentLoss;
 
     fn changed() -> Happening {
         let new = Presence {
@@ -116,6 +125,12 @@ mod tests {
             new: Arc::new(new),
             sequence: 1,
         })))
+    }
+
+    fn silent_loss(uri: AgentUri) -> Arc<SilentLoss> {
+        let Happening::Told(PresenceEvent::Changed(change)) = changed() else { panic!("a change") };
+        let (held, said) = (Arc::clone(&change.new), Arc::clone(&change.new));
+        Arc::new(SilentLoss { uri, via: EndpointKind::User, held, said, at: presence_actors::now() })
     }
 
     #[test]
@@ -142,7 +157,8 @@ mod tests {
             Happening::Told(PresenceEvent::Unserved { uri: uri.clone(), why: "x".into() }),
             Happening::Told(PresenceEvent::Lagged { missed: 3 }),
             Happening::Lagged(None),
-            Happening::Released(uri),
+            Happening::Released(uri.clone()),
+            Happening::SilentLoss(silent_loss(uri)),
             changed(),
         ] {
             let delivery = Delivery { number: None, event };

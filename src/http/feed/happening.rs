@@ -16,6 +16,8 @@ pub(in crate::http) enum Happening {
     Released(AgentUri),
     /// An endpoint changed its state.
     Endpoint(Arc<EndpointChange>),
+    /// A pool had stopped notifying about an agent.
+    SilentLoss(Arc<SilentLoss>),
     /// Microsoft Graph reports something, and when.
     Graph(Arc<(Report, Instant)>),
     /// The reader was too slow; so many events are missing, where that is known.
@@ -33,6 +35,21 @@ pub(in crate::http) struct EndpointChange {
     pub(in crate::http) up: bool,
     /// By what it was lost.
     pub(in crate::http) failure: Option<Failure>,
+    /// When.
+    pub(in crate::http) at: Instant,
+}
+
+/// A sample found that a pool had stopped notifying about an agent without a sign.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::http) struct SilentLoss {
+    /// The agent.
+    pub(in crate::http) uri: AgentUri,
+    /// The endpoint whose pool it is.
+    pub(in crate::http) via: EndpointKind,
+    /// What was held.
+    pub(in crate::http) held: Arc<Presence>,
+    /// What the pool says.
+    pub(in crate::http) said: Arc<Presence>,
     /// When.
     pub(in crate::http) at: Instant,
 }

@@ -27,7 +27,7 @@ use presence_actors::PresenceEvent;
 use presence_core::AgentUri;
 
 pub(in crate::http) use cursor::{Cursor, EventId};
-pub(in crate::http) use happening::{EndpointChange, Happening, Knowledge};
+pub(in crate::http) use happening::{EndpointChange, Happening, Knowledge, SilentLoss};
 pub(in crate::http) use shared::SharedFeed;
 
 /// So many agents that were let go are remembered, and as many as events are kept.

@@ -7,6 +7,7 @@ mod graph;
 mod http_meters;
 mod process;
 mod samples;
+mod state;
 
 use std::time::UNIX_EPOCH;
 
@@ -61,6 +62,7 @@ async fn metrics(caller: Caller, api: web::Data<Api>, request: HttpRequest) -> R
     let (agents, pushers) = api.pushers.counts().await;
     collect::pushed(&mut answer, agents, pushers);
     collect::certificates(&mut answer, Timestamp::now(), &api.certificates.read());
+    state::state(&mut answer, api.keeping.read(now()).as_ref());
     collect::api(&mut answer, &api.meters);
     let started = time_of_day(api.started).duration_since(UNIX_EPOCH).unwrap_or_default();
     collect::process(&mut answer, started.as_secs_f64());

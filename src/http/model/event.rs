@@ -64,6 +64,20 @@ pub enum Event {
         /// When.
         at: String,
     },
+    /// A sample found that a pool had stopped notifying about an agent without a sign: what it says when it is asked holds
+    /// from now on (a `changed` tells it too), and the agent is subscribed anew.
+    SilentLoss {
+        /// The agent.
+        uri: String,
+        /// The endpoint whose pool it is.
+        endpoint: EndpointName,
+        /// What was held.
+        held: Presence,
+        /// What the pool says.
+        said: Presence,
+        /// When.
+        at: String,
+    },
     /// Something of MsGraphPresenceSource that concerns more than one agent: the health of the source, as data.
     Graph {
         /// What.

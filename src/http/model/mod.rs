@@ -24,7 +24,7 @@ pub use graph::{
 };
 pub use presence::{Availability, Capabilities, Capability, EndpointName, Freshness, Presence, SourceName};
 pub use status::{
-    AgentCounts, Caller, Coverage, Endpoint, EndpointList, EndpointWire, History, Recovery, Sample, Source, SourceList,
-    Status, Throttle, Verdict,
+    AgentCounts, Caller, Coverage, Endpoint, EndpointList, EndpointWire, History, Recovery, RestartState, Sample,
+    Source, SourceList, Status, Throttle, Verdict,
 };
 pub use ucc::{Interest, InterestOutcome, Refusal, Ucc, UccAgent, UccAgentPage, UccList};

@@ -14,7 +14,7 @@ pub enum Verdict {
     /// The provider is putting agents on the wire after a start or a loss.
     Recovering,
     /// It works, and something needs a look: abandoned or quarantined agents, one endpoint of two down, one tenant of
-    /// several, an account that only a person can mend.
+    /// several, an account that only a person can mend, a state for the next start that cannot be written.
     Degraded,
     /// A source cannot serve: no endpoint is up, or no tenant of Microsoft Graph can be asked.
     Down,
@@ -74,6 +74,12 @@ pub struct Endpoint {
     pub last_failure: Option<FailureDetail>,
     /// How many agents it serves.
     pub agents: usize,
+    /// How often since the start a sample found that its pool had stopped notifying about an agent without a sign.
+    #[serde(default)]
+    pub silent_losses: u64,
+    /// When that was found the last time.
+    #[serde(default)]
+    pub last_silent_loss: Option<String>,
     /// What was on its wire.
     pub wire: EndpointWire,
 }
@@ -176,6 +182,23 @@ pub struct Recovery {
     pub predicted_end_in: Option<f64>,
 }
 
+/// What the next start of the process begins with: the state that is written every few seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RestartState {
+    /// True while it is written.
+    pub kept: bool,
+    /// Why it is not.
+    pub why: Option<String>,
+    /// Since when it is not.
+    pub since: Option<String>,
+    /// When it was written the last time; null when not in this run.
+    pub written: Option<String>,
+    /// How large it is, in bytes.
+    pub bytes: u64,
+    /// How often it could not be written since the start.
+    pub failures: u64,
+}
+
 /// Is everything well?
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
@@ -203,6 +226,9 @@ pub struct Status {
     pub throttle: Throttle,
     /// The recovery, while there is one.
     pub recovery: Option<Recovery>,
+    /// What the next start begins with; null where no state is to be kept.
+    #[serde(default)]
+    pub state: Option<RestartState>,
     /// How many queues there are, in this process and outside.
     pub uccs: usize,
     /// How many calls with PSTN agents are under way.

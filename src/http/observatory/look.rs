@@ -11,6 +11,7 @@ use super::Snapshot;
 use super::changes::ChangeLog;
 use super::samples::{Counters, Samples};
 use super::snapshot::Background;
+use crate::state::Keeping;
 
 /// Looks are so far apart at least.
 const PACE: Duration = Duration::from_secs(1);
@@ -29,6 +30,7 @@ pub(super) struct Looks {
     pub(super) publish: watch::Sender<Arc<Snapshot>>,
     pub(super) samples: Arc<Mutex<Samples>>,
     pub(super) background: Arc<Mutex<Background>>,
+    pub(super) keeping: Keeping,
 }
 
 impl Looks {
@@ -49,6 +51,7 @@ impl Looks {
         let now = now();
         let counters = Counters { changes, messages: messages(&view) };
         let mut background = self.background.lock().unwrap_or_else(PoisonError::into_inner);
+        background.keeping(self.keeping.read(now));
         let snapshot = background.snapshot(now, view, calls, |counts| {
             let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
             samples.take(now, counters, counts, counts.pending)
@@ -92,7 +95,10 @@ pub(super) async fn listen(
             Occurrence::Graph { report, .. } => {
                 background.lock().unwrap_or_else(PoisonError::into_inner).graph(&report);
             }
-            Occurrence::Abandoned { .. } | Occurrence::Revived { .. } | Occurrence::SilentLoss { .. } => {}
+            Occurrence::SilentLoss { via, at, .. } => {
+                background.lock().unwrap_or_else(PoisonError::into_inner).silent_loss(at, via);
+            }
+            Occurrence::Abandoned { .. } | Occurrence::Revived { .. } => {}
         }
     }
 }

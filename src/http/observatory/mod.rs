@@ -10,7 +10,9 @@ pub(super) mod graph;
 mod look;
 mod recovery;
 mod samples;
+mod silence;
 mod snapshot;
+mod standing;
 mod tally;
 mod verdict;
 mod words;
@@ -22,6 +24,7 @@ use presence_core::{AgentUri, EndpointKind};
 use tokio::sync::watch;
 
 use super::model;
+use crate::state::Keeping;
 use changes::ChangeLog;
 pub use changes::Recorded;
 use look::Looks;
@@ -39,9 +42,9 @@ pub struct Observatory {
 }
 
 impl Observatory {
-    /// Begins to look. Call it inside an actix system. It ends when the last handle is dropped, or the provider ends.
+    /// Begins to look; `keeping` says whether the state of the next start is written. Call it inside an actix system. It ends when the last handle is dropped, or the provider ends.
     #[must_use]
-    pub fn start(provider: Provider) -> Self {
+    pub fn start(provider: Provider, keeping: Keeping) -> Self {
         let started = now();
         let (publish, latest) = watch::channel(Arc::new(Snapshot::nothing_yet(started)));
         let observatory = Self { latest, samples: Arc::default(), changes: Arc::default() };
@@ -49,7 +52,7 @@ impl Observatory {
         let listening =
             look::listen(provider.occurrences(), Arc::downgrade(&observatory.changes), Arc::clone(&background));
         actix_rt::spawn(listening);
-        let looks = Looks { publish, samples: Arc::clone(&observatory.samples), background };
+        let looks = Looks { publish, samples: Arc::clone(&observatory.samples), background, keeping };
         actix_rt::spawn(looks.go_on(provider));
         observatory
     }

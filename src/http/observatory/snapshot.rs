@@ -9,11 +9,14 @@ use super::diary::{Diary, Line};
 use super::graph::GraphMemory;
 use super::recovery::{EndpointNow, Look, Recovering, RecoveryTracker};
 use super::samples::Rates;
+use super::silence::Silence;
+use super::standing;
 use super::tally::Tally;
 use super::verdict::{Scene, Standing, judge};
 use super::words::clock_time;
 use crate::http::convert::{moment, seconds_between};
 use crate::http::model;
+use crate::state::KeepingReading;
 
 /// What the whole provider looked like at one moment.
 pub struct Snapshot {
@@ -61,6 +64,8 @@ pub(super) struct Background {
     news: Vec<Line>,
     standings: Vec<Standing>,
     graph: GraphMemory,
+    silence: Silence,
+    keeping: Option<KeepingReading>,
 }
 
 impl Background {
@@ -73,6 +78,8 @@ impl Background {
             news: Vec::new(),
             standings: Vec::new(),
             graph,
+            silence: Silence::default(),
+            keeping: None,
         }
     }
 
@@ -88,6 +95,16 @@ impl Background {
     /// Microsoft Graph has reported something between two looks.
     pub(super) fn graph(&mut self, report: &presence_graph::Report) {
         self.graph.reported(report);
+    }
+
+    /// A sample has found that the pool of an endpoint had stopped notifying about an agent.
+    pub(super) fn silent_loss(&mut self, at: Instant, via: EndpointKind) {
+        self.silence.found(at, via);
+    }
+
+    /// Whether the state of the next start is written; nothing where none is to be.
+    pub(super) fn keeping(&mut self, keeping: Option<KeepingReading>) {
+        self.keeping = keeping;
     }
 
     fn stand(&mut self, at: Instant, kind: EndpointKind, is_up: bool, why: Option<String>) {
@@ -128,6 +145,7 @@ impl Background {
             endpoints: &self.standings,
             graph: &self.graph,
             recovery: recovery.as_ref(),
+            keeping: self.keeping.as_ref(),
             clock: &clock,
         };
         let (verdict, headline) = judge(&scene);
@@ -157,6 +175,7 @@ impl Background {
                 coverage: coverage_told(now, &view.throttle),
             },
             recovery: recovery.map(|recovery| recovery.told(now)),
+            state: self.keeping.as_ref().map(standing::told),
             uccs: view.uccs,
             calls,
             changes_per_second: rates.changes,
@@ -194,6 +213,7 @@ impl Background {
 
     fn endpoint_told(&self, endpoint: &EndpointView, tally: &Tally) -> model::Endpoint {
         let standing = self.standings.iter().find(|standing| standing.kind == endpoint.kind);
+        let (silent_losses, last_silent_loss) = self.silence.of(endpoint.kind);
         model::Endpoint {
             endpoint: endpoint.kind.into(),
             uri: endpoint.uri.as_str().to_owned(),
@@ -202,6 +222,8 @@ impl Background {
             since: standing.map(|standing| moment(standing.since)),
             last_failure: endpoint.last_failure.as_ref().map(Into::into),
             agents: tally.served_by(endpoint.kind),
+            silent_losses,
+            last_silent_loss: last_silent_loss.map(moment),
             wire: model::EndpointWire {
                 subscribes: endpoint.wire.subscribes,
                 notifies: endpoint.wire.notifies,

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use super::graph::GraphMemory;
 use super::graph::verdict::{Reach, reach, troubles as graph_troubles};
 use super::recovery::{Cause, Recovering};
+use super::standing;
 use super::tally::Tally;
 use super::words::{counted, spoken, thousands};
 use crate::http::model::Verdict;
+use crate::state::KeepingReading;
 
 use presence_core::EndpointKind;
 
@@ -41,6 +43,8 @@ pub(super) struct Scene<'a> {
     pub(super) graph: &'a GraphMemory,
     /// The recovery that is under way.
     pub(super) recovery: Option<&'a Recovering>,
+    /// Whether the state of the next start is written; nothing where none is to be.
+    pub(super) keeping: Option<&'a KeepingReading>,
     /// How a moment is told.
     pub(super) clock: &'a dyn Fn(Instant) -> String,
 }
@@ -177,6 +181,7 @@ fn troubles(scene: &Scene<'_>) -> Vec<String> {
             thousands(tally.unheard)
         ));
     }
+    troubles.extend(standing::trouble(scene.keeping, scene.clock));
     troubles
 }
 

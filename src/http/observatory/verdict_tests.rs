@@ -10,6 +10,7 @@ struct House {
     endpoints: Vec<Standing>,
     graph: GraphMemory,
     recovery: Option<Recovering>,
+    keeping: Option<KeepingReading>,
 }
 
 impl House {
@@ -24,6 +25,7 @@ impl House {
             endpoints: vec![standing(now, EndpointKind::Application, true)],
             graph: GraphMemory::new(now),
             recovery: None,
+            keeping: Some(KeepingReading::default()),
         }
     }
 
@@ -58,6 +60,7 @@ impl House {
             endpoints: &self.endpoints,
             graph: &self.graph,
             recovery: self.recovery.as_ref(),
+            keeping: self.keeping.as_ref(),
             clock: &|_| "14:05:49".to_owned(),
         })
     }

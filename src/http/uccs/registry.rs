@@ -14,7 +14,7 @@ use super::actor::{MAX_IN_ALL, Together, UccActor};
 use super::lease::Lease;
 use super::remote_ucc::{OpenStream, RemoteUcc, no_more};
 use crate::http::Problem;
-use crate::http::feed::{EndpointChange, Feed, Happening, SharedFeed};
+use crate::http::feed::{EndpointChange, Feed, Happening, SharedFeed, SilentLoss};
 
 /// So many remote queues there may be.
 const MAX_UCCS: usize = 1_000;
@@ -206,12 +206,10 @@ async fn observe(provider: Provider, observers: Arc<SharedFeed>) {
                 Happening::Endpoint(Arc::new(EndpointChange { kind, state: to, up, failure, at }))
             }
             Ok(Occurrence::Graph { report, at }) => Happening::Graph(Arc::new((report, at))),
-            Ok(
-                Occurrence::Failed { .. }
-                | Occurrence::Abandoned { .. }
-                | Occurrence::Revived { .. }
-                | Occurrence::SilentLoss { .. },
-            ) => continue,
+            Ok(Occurrence::SilentLoss { uri, via, held, said, at }) => {
+                Happening::SilentLoss(Arc::new(SilentLoss { uri, via, held, said, at }))
+            }
+            Ok(Occurrence::Failed { .. } | Occurrence::Abandoned { .. } | Occurrence::Revived { .. }) => continue,
             Err(RecvError::Lagged(missed)) => Happening::Lagged(Some(missed)),
             Err(RecvError::Closed) => return,
         };

@@ -29,11 +29,12 @@ export const count = (value) => numberFormat.format(value);
 export const rate = (value) => (value >= 100 ? numberFormat.format(Math.round(value)) : rateFormat.format(value));
 
 /**
- * `1 agent`, `2 agents`.
+ * `1 agent`, `2 agents`; `2 losses`.
  * @param {number} value
  * @param {string} noun
+ * @param {string} many
  */
-export const plural = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+export const plural = (value, noun, many = `${noun}s`) => `${count(value)} ${value === 1 ? noun : many}`;
 
 /**
  * The time of day in this browser's zone; with the day when it is not today.

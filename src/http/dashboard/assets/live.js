@@ -29,7 +29,7 @@ export class Live {
 
   /** @param {any} event of the observer's stream */
   add(event) {
-    if (!["changed", "endpoint", "graph", "lagged", "note"].includes(event.type)) return;
+    if (!["changed", "endpoint", "silent_loss", "graph", "lagged", "note"].includes(event.type)) return;
     this.#waiting.push({ ...event, seen: now() });
     if (this.#waiting.length > KEPT) this.#missed += this.#waiting.splice(0, this.#waiting.length - KEPT).length;
     this.#timer ||= setTimeout(() => this.#flush(), EVERY);
@@ -66,6 +66,12 @@ export class Live {
     if (event.type === "endpoint") {
       const word = `${capital(event.endpoint)} endpoint ${event.state}`;
       return make("li.feed-endpoint", { "data-up": String(event.up) }, time, make("span.feed-text", {}, word, event.why ? `: ${event.why}` : ""));
+    }
+    if (event.type === "silent_loss") {
+      const { uri, endpoint, held, said } = event;
+      const text = `silent loss at the ${endpoint} endpoint: ${held.availability.name} was held, it is ${said.availability.name}`;
+      const agent = make("button.feed-agent", { type: "button", tabindex: "-1", title: uri, click: () => this.open(uri) }, uriParts(uri)[1]);
+      return make("li.feed-endpoint", { "data-up": "false" }, time, agent, make("span.feed-text", {}, text));
     }
     if (event.type === "graph") return make("li.feed-endpoint", { "data-up": String(event.good) }, time, make("span.feed-text", {}, event.text));
     const [, address] = uriParts(event.uri);

@@ -150,8 +150,9 @@ export class Overview {
         up: endpoint.up,
         title: `${capital(endpoint.endpoint)} endpoint`,
         word: endpoint.state,
-        lines: [endpoint.uri, standing(endpoint)],
+        lines: [endpoint.uri, standing(endpoint), losses(endpoint)],
       })),
+      ...(status.state && !status.state.kept ? [{ key: "state", up: false, title: "State for the next start", word: "Not written", lines: unwritten(status.state) }] : []),
       ...unready
         // The endpoints and the tenants have cards of their own.
         .filter((source) => source.source !== "UcmaPresenceSource" || status.endpoints.length === 0)
@@ -173,20 +174,32 @@ function standing({ up, since, agents, last_failure: failure }) {
   return parts.join(" · ");
 }
 
+/** What samples found; the pool had given no sign of it. */
+function losses({ silent_losses: found, last_silent_loss: last }) {
+  return last ? `${plural(found, "silent loss", "silent losses")} found by samples, the last at ${clock(last)}` : "";
+}
+
+/** Why a restart would begin with something older than this. */
+function unwritten({ why, since, written }) {
+  const before = written ? `a restart would begin with what was known at ${clock(written)}` : "a restart would know nothing of this run";
+  return [why ?? "", `since ${clock(since)} · ${before}`, ""];
+}
+
 const card = () =>
   make("li.endpoint.panel", {}, icon("p-Online", "endpoint-icon"),
-    make("div.endpoint-text", {}, make("p.endpoint-title", {}, make("span.name"), make("span.word")), make("p.line"), make("p.line.second")));
+    make("div.endpoint-text", {}, make("p.endpoint-title", {}, make("span.name"), make("span.word")), make("p.line"), make("p.line.second"), make("p.line.losses")));
 
-function fill(element, { up, title, word, lines }) {
+function fill(element, { key, up, title, word, lines }) {
+  element.dataset.key = key;
   element.dataset.up = String(up);
   element.querySelector("use").setAttribute("href", up ? "#p-Online" : "#p-Offline");
   setText(element.querySelector(".name"), title);
   setText(element.querySelector(".word"), word);
-  const [first, second] = element.querySelectorAll(".line");
-  setText(first, lines[0] ?? "");
-  first.title = lines[0] ?? "";
-  setText(second, lines[1] ?? "");
-  second.title = lines[1] ?? "";
+  element.querySelectorAll(".line").forEach((line, index) => {
+    setText(line, lines[index] ?? "");
+    line.title = lines[index] ?? "";
+    line.hidden = !lines[index];
+  });
 }
 
 /** Never 100 % when one is missing, never 0 % when there is one. */

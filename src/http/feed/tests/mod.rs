@@ -58,6 +58,7 @@ fn short(event: &Happening) -> String {
         Happening::Told(PresenceEvent::Lagged { missed }) => format!("queue lagged {missed}"),
         Happening::Released(uri) => format!("{} released", agent(uri)),
         Happening::Endpoint(change) => format!("{:?} {:?}", change.kind, change.state),
+        Happening::SilentLoss(loss) => format!("{} silently lost", agent(&loss.uri)),
         Happening::Graph(report) => format!("{:?}", report.0),
         Happening::Lagged(missed) => {
             format!("lagged {}", missed.map_or("unknown".to_owned(), |missed| missed.to_string()))
