@@ -22,14 +22,14 @@ fn drop_some(way: Way, method: &str) -> FaultRule {
     FaultRule::new(NetworkFault::Drop).way(way).method(method)
 }
 
-/// Messages of a kind vanish while everyone subscribes. A dialog whose first NOTIFY was lost is the server's until it
-/// sends the next one, which is answered 481: that nobody has two is seen after everyone has moved.
+/// Messages of a kind vanish while everyone subscribes. In the end everyone has one subscription at the server, and before
+/// anybody has moved: a NOTIFY would end a second one, by the 481 that answers it.
 fn vanishing(name: &str, make: fn(Vec<FaultRule>) -> Stage, rule: FaultRule, times: u64) -> Play {
     let after = name.to_owned();
     play(name, move || {
         let stage = make(vec![rule.times(times)]);
         assert!(eventually(|| stage.proxy.counters().done("drop") == times), "{after}: {:?}", stage.proxy.counters());
-        stage.until_told(&after);
+        stage.until_well(&after);
         stage.ends_well(&after);
     })
 }

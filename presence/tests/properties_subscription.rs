@@ -40,7 +40,7 @@ proptest! {
                 Event::Accept(which, _) => Event::Accept(which, 3_600),
                 Event::Notify(which, availability, _) => Event::Notify(which, availability, None),
                 // So is an end that nobody asked for.
-                Event::EndByEndpoint(which) => Event::Fail(which, FailureKind::Endpoint, None),
+                Event::EndByEndpoint(which) | Event::Stall(which, _) => Event::Fail(which, FailureKind::Endpoint, None),
                 Event::WantRefresh(_) | Event::Wait(_) | Event::Wanted | Event::Unwanted | Event::Up(_) | Event::Paused(_) | Event::Lost(_) | Event::Grant(_)
                 | Event::GrantCancelled(_) | Event::EndUnsubscribed(_) | Event::StaleAnswer(_)
                 | Event::Sample | Event::Queried(..) | Event::WaitForDeadline | Event::Revive => event,

@@ -63,6 +63,11 @@ impl LocalEndpoint {
                     self.dismiss(&uri, attempt);
                 }
             }
+            SubscriberEffect::Stalled { uri, attempt, failure, again } => {
+                tracing::debug!(logger = %self.setup.uri, uri = %uri, attempt = attempt.0, failure = %failure, "SUBSCRIBE failed, and its dialog stands");
+                self.count_result(&uri, attempt, SubscribeResult::of(&failure));
+                self.tell(&uri, SubscriptionInput::Stalled { attempt, failure, again });
+            }
             SubscriberEffect::Ended { uri, attempt } => {
                 self.tell(&uri, SubscriptionInput::Ended { attempt });
                 self.dismiss(&uri, attempt);

@@ -185,12 +185,14 @@ impl Subscription {
     pub(super) fn leftover_gone(&mut self, gone: Attempt) {
         for via in EndpointKind::ALL {
             match self.leftovers[via.index()] {
-                Leftover::Held(attempt) if attempt == gone => self.leftovers[via.index()] = Leftover::None,
+                Leftover::Held(attempt) | Leftover::Stalled(attempt) if attempt == gone => {
+                    self.leftovers[via.index()] = Leftover::None;
+                }
                 Leftover::Releasing { attempt, ticket } if attempt == gone => {
                     self.cancel_token(ticket);
                     self.leftovers[via.index()] = Leftover::None;
                 }
-                Leftover::None | Leftover::Held(_) | Leftover::Releasing { .. } => {}
+                Leftover::None | Leftover::Held(_) | Leftover::Stalled(_) | Leftover::Releasing { .. } => {}
             }
         }
     }

@@ -28,6 +28,10 @@ impl Subscription {
             SubscriptionInput::Failed { attempt, failure } if self.is_present(attempt) => {
                 self.failed(now, failure);
             }
+            SubscriptionInput::Stalled { attempt, failure, again } if self.is_present(attempt) => {
+                self.stalled(now, attempt, failure, again);
+            }
+            SubscriptionInput::Notified { attempt, status, expires } => self.roused(now, attempt, status, expires),
             SubscriptionInput::Ended { attempt } if self.is_present(attempt) => self.ended(now),
             SubscriptionInput::Failed { attempt, failure } if failure.kind != FailureKind::Endpoint => {
                 self.leftover_gone(attempt);
@@ -38,9 +42,9 @@ impl Subscription {
             // Of a dialog that is not the present one: it came too late.
             SubscriptionInput::Accepted { .. }
             | SubscriptionInput::Joined { .. }
-            | SubscriptionInput::Notified { .. }
             | SubscriptionInput::RefreshWanted { .. }
             | SubscriptionInput::Doubted { .. }
+            | SubscriptionInput::Stalled { .. }
             | SubscriptionInput::Failed { .. } => {}
             SubscriptionInput::Revive => self.revive(now),
             SubscriptionInput::Sample => self.sample(),
@@ -308,7 +312,7 @@ impl Subscription {
                     self.leftovers[via.index()] = Leftover::None;
                     self.effects.push_back(SubscriptionEffect::Unsubscribe { via, attempt });
                 }
-                Leftover::None | Leftover::Held(_) | Leftover::Releasing { .. } => {}
+                Leftover::None | Leftover::Held(_) | Leftover::Stalled(_) | Leftover::Releasing { .. } => {}
             }
         }
     }

@@ -5,6 +5,7 @@ mod failing;
 mod inputs;
 mod legacy;
 mod sampling;
+mod stalled;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,8 @@ const NUMBERS_SKIPPED: u32 = 1_000;
 ///   Idle and Abandoned know nothing.
 /// - A dialog that had to be left on an endpoint (lost, silent) is taken over by the next `Subscribe` through that
 ///   endpoint, or ended as soon as the endpoint is up: there are never two.
+/// - A dialog that failed and that the server still has (it was accepted and never notified) is taken over by the next
+///   attempt; until then a late NOTIFY makes it the present one, and it is ended when the next attempt goes elsewhere.
 /// - A sample compares what is held with what the server says, beside all this; it is drawn at its own type. Twice another
 ///   word without a notification is a silent loss: published, and the dialog is ended and begun anew.
 ///
@@ -329,10 +332,10 @@ impl Subscription {
                 State::AwaitingToken { via, .. } => via == endpoint,
                 // The endpoint will probably be the next one to be tried.
                 State::WaitingForEndpoint { .. } => true,
+                State::BackingOff { .. } => matches!(self.leftovers[endpoint.index()], Leftover::Stalled(_)),
                 State::Idle
                 | State::Subscribing { .. }
                 | State::Active(_)
-                | State::BackingOff { .. }
                 | State::Abandoned
                 | State::Withdrawing { .. }
                 | State::Releasing { .. }
@@ -340,7 +343,7 @@ impl Subscription {
             };
             let can_end = self.up.contains(endpoint) && !taken_over;
             match (self.leftovers[endpoint.index()], can_end) {
-                (Leftover::Held(attempt), true) => {
+                (Leftover::Held(attempt) | Leftover::Stalled(attempt), true) => {
                     let ticket = self.take_token(TokenClass::Release);
                     self.leftovers[endpoint.index()] = Leftover::Releasing { attempt, ticket };
                 }
@@ -348,7 +351,9 @@ impl Subscription {
                     self.cancel_token(ticket);
                     self.leftovers[endpoint.index()] = Leftover::Held(attempt);
                 }
-                (Leftover::None, _) | (Leftover::Held(_), false) | (Leftover::Releasing { .. }, true) => {}
+                (Leftover::None, _)
+                | (Leftover::Held(_) | Leftover::Stalled(_), false)
+                | (Leftover::Releasing { .. }, true) => {}
             }
         }
     }

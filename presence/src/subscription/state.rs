@@ -243,6 +243,8 @@ pub(super) enum Leftover {
     None,
     /// Nothing can or should be done now.
     Held(Attempt),
+    /// It has failed and the server still has it: the next attempt takes it over, and until then it may come to life.
+    Stalled(Attempt),
     /// The token to end it is asked for.
     Releasing {
         attempt: Attempt,
@@ -254,7 +256,7 @@ impl Leftover {
     pub(super) const fn attempt(self) -> Option<Attempt> {
         match self {
             Self::None => None,
-            Self::Held(attempt) | Self::Releasing { attempt, .. } => Some(attempt),
+            Self::Held(attempt) | Self::Stalled(attempt) | Self::Releasing { attempt, .. } => Some(attempt),
         }
     }
 }

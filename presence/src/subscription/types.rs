@@ -71,6 +71,16 @@ pub enum SubscriptionInput {
         /// What happened.
         failure: Failure,
     },
+    /// The attempt failed, or a refresh of its dialog did, and the endpoint keeps the dialog because the server still has it:
+    /// a failure like any other, after which the next [`SubscriptionEffect::Subscribe`] takes the dialog over.
+    Stalled {
+        /// Of this dialog.
+        attempt: Attempt,
+        /// What happened.
+        failure: Failure,
+        /// Taking it over has not helped: it is to be ended.
+        again: bool,
+    },
     /// Our unsubscription is done, well or badly.
     Ended {
         /// Of this dialog.

@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Accept(usize, u64),
     Notify(usize, i32, Option<u64>),
     Fail(usize, FailureKind, Option<u64>),
+    /// It failed, and the server still has the dialog: for the first time, or again.
+    Stall(usize, bool),
     /// The endpoint wants the agent put on the wire again.
     WantRefresh(usize),
     /// The endpoint has ended a dialog by itself, or holds it no more.
@@ -56,6 +58,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(which, availability, expires)| Event::Notify(which, availability, expires)),
         4 => (0..3_usize, kind, prop::option::of(1..5_000_u64))
             .prop_map(|(which, kind, retry_after)| Event::Fail(which, kind, retry_after)),
+        3 => (0..3_usize, any::<bool>()).prop_map(|(which, again)| Event::Stall(which, again)),
         3 => (0..3_usize).prop_map(Event::WantRefresh),
         1 => (0..3_usize).prop_map(Event::EndByEndpoint),
         3 => (0..3_usize).prop_map(Event::EndUnsubscribed),

@@ -134,6 +134,13 @@ impl World {
                 }
             }
             Event::Fail(which, kind, retry_after) => self.fail(which, kind, retry_after),
+            Event::Stall(which, again) => {
+                if let Some((_, attempt)) = self.reachable(which) {
+                    self.forget(attempt);
+                    let failure = Failure::new(FailureKind::Transient, EndedBy::Network, "test");
+                    self.feed(SubscriptionInput::Stalled { attempt, failure, again });
+                }
+            }
             Event::WantRefresh(which) => self.want_refresh(which),
             Event::EndByEndpoint(which) => {
                 if let Some((via, attempt)) = self.reachable(which) {

@@ -42,7 +42,7 @@ impl Subscriber {
                     401 | 407 => self.challenged(now, key, response, status),
                     _ => match repaired(status, response, tries) {
                         Some(tries) => self.again(now, key, purpose, tries),
-                        None => self.refused(key, purpose, status, classify(status, response)),
+                        None => self.refused(now, key, purpose, status, classify(status, response)),
                     },
                 }
                 if reliable
@@ -87,7 +87,11 @@ impl Subscriber {
         match dialog.state {
             DialogState::Closing { .. } => return,
             DialogState::Leaving => return self.close(now, key, "accepted, but not wanted any more"),
-            DialogState::Opening | DialogState::Accepted | DialogState::Live | DialogState::Doubtful => {}
+            DialogState::Opening
+            | DialogState::Accepted
+            | DialogState::Live
+            | DialogState::Doubtful
+            | DialogState::Stalled => {}
         }
         // The answer may only shorten what was asked for; a NOTIFY that overtook it knows better.
         let expires = response.expires().unwrap_or(tries.expires).min(tries.expires);
@@ -106,7 +110,11 @@ impl Subscriber {
         let next = match state {
             DialogState::Opening => DialogState::Accepted,
             DialogState::Doubtful => DialogState::Live,
-            DialogState::Accepted | DialogState::Live | DialogState::Leaving | DialogState::Closing { .. } => state,
+            DialogState::Accepted
+            | DialogState::Live
+            | DialogState::Stalled
+            | DialogState::Leaving
+            | DialogState::Closing { .. } => state,
         };
         self.book.enter(key, next, "2xx");
         let expires = until.saturating_duration_since(now);
@@ -130,7 +138,7 @@ impl Subscriber {
         };
         let Some(digest) = self.digest.as_mut() else {
             let failure = because("the pool asks for a password, and the endpoint has none");
-            return self.refused(key, purpose, status, failure);
+            return self.refused(now, key, purpose, status, failure);
         };
         let carried_it =
             response.header_all(header).filter_map(nonce).any(|nonce| exchange.credentials.contains(nonce));
@@ -143,13 +151,13 @@ impl Subscriber {
         let worn_out = *count >= CHALLENGE_LIMIT || (*count > 0 && !stale);
         if hopeless || worn_out {
             let failure = because("the pool does not accept the user name or the password");
-            return self.refused(key, purpose, status, failure);
+            return self.refused(now, key, purpose, status, failure);
         }
         *count += 1;
         self.again(now, key, purpose, tries);
     }
 
-    fn refused(&mut self, key: Key, purpose: Purpose, status: u16, failure: Failure) {
+    fn refused(&mut self, now: Instant, key: Key, purpose: Purpose, status: u16, failure: Failure) {
         let Some(dialog) = self.book.get_mut(key) else { return };
         dialog.notify_by = None;
         let (uri, attempt, state) = (dialog.uri.clone(), dialog.attempt, dialog.state);
@@ -163,9 +171,12 @@ impl Subscriber {
         match (purpose, state) {
             (_, DialogState::Leaving | DialogState::Closing { .. }) | (Purpose::Close, _) => self.end(key),
             (Purpose::Open, _) => self.fail(key, failure),
+            // RFC 6665 section 4.1.2.2: the subscription is still valid until it expires.
             (Purpose::Refresh, _) if failure.kind == FailureKind::Endpoint && !ends_dialog(status) => {
-                // RFC 6665 section 4.1.2.2: the subscription is still valid until it expires.
                 self.effects.push_back(SubscriberEffect::Failed { uri, attempt, failure });
+            }
+            (Purpose::Refresh, _) if failure.kind != FailureKind::Dialog && !ends_dialog(status) => {
+                self.stall(now, key, failure);
             }
             (Purpose::Refresh, _) => {
                 // RFC 3261 section 12.2.1.2: without an answer from the notifier there is no dialog any more.

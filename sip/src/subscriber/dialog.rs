@@ -20,8 +20,13 @@ use crate::transaction::ClientTransaction;
 ///                          v       2xx or NOTIFY      v                   Doubtful --------+
 ///                       Leaving ------------------> Closing <---------------+
 ///                                                     | NOTIFY terminated, refusal or 20 T1
-///   every state --(refusal, terminated, timers F and N, expiry)--> (none)   v
+///   every state --(refusal, terminated, timer F, expiry)--> (none)          v
 ///                                                                        (none)
+///
+///                    timer N, or a refusal of a refresh that does not end it         unsubscribe()
+///   Accepted, Live, Doubtful ---------------------------------------> Stalled --------------------> Closing
+///                                                                      |   |
+///                                    Live <------ NOTIFY --------------+   +-- subscribe(): a refresh --> Accepted
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DialogState {
@@ -33,6 +38,8 @@ pub(super) enum DialogState {
     Live,
     /// It was there when the connection was lost; nobody knows whether the pool still has it.
     Doubtful,
+    /// Its attempt has failed and the notifier still has it: no NOTIFY followed a 2xx, or a refresh was refused.
+    Stalled,
     /// Not wanted any more before the pool said anything; ended as soon as it does.
     Leaving,
     /// SUBSCRIBE with Expires 0 sent; the final NOTIFY is awaited.
@@ -49,6 +56,7 @@ impl DialogState {
             Self::Accepted => "accepted",
             Self::Live => "live",
             Self::Doubtful => "doubtful",
+            Self::Stalled => "stalled",
             Self::Leaving => "leaving",
             Self::Closing { .. } => "closing",
         }
@@ -118,6 +126,8 @@ pub(super) struct Dialog {
     pub(super) state: DialogState,
     /// Whether the last document could be read.
     pub(super) document: Document,
+    /// It has stalled since the last NOTIFY: a second time it is not to be tried again.
+    pub(super) has_stalled: bool,
     pub(super) call_id: Identifier,
     pub(super) local_tag: Identifier,
     /// The notifier's tag: from the first NOTIFY or 2xx, whichever comes first.
@@ -162,6 +172,7 @@ impl Dialog {
             | DialogState::Accepted
             | DialogState::Live
             | DialogState::Doubtful
+            | DialogState::Stalled
             | DialogState::Leaving => None,
         };
         [transaction, expiry, closing, self.notify_by].into_iter().flatten().min()

@@ -54,7 +54,21 @@ pub enum SubscriberEffect {
         /// Why, and who owns it.
         failure: Failure,
     },
-    /// A subscription that we ended is over.
+    /// The attempt failed, and its dialog still stands: no NOTIFY followed the 2xx (timer N), or the notifier refused a
+    /// refresh without ending the subscription (RFC 6665 section 4.1.2.2). The next `subscribe` takes the dialog over, a late
+    /// [`SubscriberEffect::Notified`] of this attempt says that it lives, `unsubscribe` ends it, and
+    /// [`SubscriberEffect::Ended`] follows when it is over by itself.
+    Stalled {
+        /// The agent.
+        uri: AgentUri,
+        /// The attempt that failed.
+        attempt: Attempt,
+        /// Why, and who owns it.
+        failure: Failure,
+        /// It has stalled before, and taking it over has not helped: it is to be ended.
+        again: bool,
+    },
+    /// A subscription that we ended, or one that had stalled, is over.
     Ended {
         /// The agent.
         uri: AgentUri,

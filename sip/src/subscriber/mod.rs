@@ -35,10 +35,10 @@ use query::Queries;
 ///
 /// ```text
 ///  subscribe, refresh, unsubscribe, probe --+         +--> Transmit
-///                 receive(flow, message) ---+-> this -+--> Accepted, Notified, Failed, Ended, WantsRefresh
+///                 receive(flow, message) ---+-> this -+--> Accepted, Notified, Failed, Stalled, Ended, WantsRefresh
 ///        transport_lost, handle_timeout ----+         +--> ProbeAnswered, ProbeFailed, Overloaded, Unsupported, Count
 /// ```
-/// The states of one dialog are drawn at its state type: opening, accepted, live, doubtful, leaving, closing.
+/// The states of one dialog are drawn at its state type: opening, accepted, live, doubtful, stalled, leaving, closing.
 ///
 /// Contract: after every call drain [`Subscriber::poll_effect`], then arm one timer for [`Subscriber::poll_timeout`]
 /// and call [`Subscriber::handle_timeout`] when it has come; a call too many changes nothing. Whoever calls
@@ -46,7 +46,7 @@ use query::Queries;
 /// repairs of such a request (a challenge, a longer lifetime, fewer headers) need none. Every attempt ends with one of
 /// `Failed` and `Ended`, unless it is forgotten or another attempt takes its dialog over; `Failed` means that the dialog
 /// is gone, except for [`FailureKind::Endpoint`], after which it may still be there and is refreshed by the next
-/// `subscribe`.
+/// `subscribe`. After `Stalled` it is there, until its expiry, and so the notifier never has two for one agent.
 pub struct Subscriber {
     config: SubscriberConfig,
     limits: DocumentLimits,
@@ -124,6 +124,7 @@ impl Subscriber {
             attempt,
             state: DialogState::Opening,
             document: Document::Readable,
+            has_stalled: false,
             call_id: Identifier::fresh(&mut self.entropy),
             local_tag: Identifier::fresh(&mut self.entropy),
             remote_tag: None,
@@ -221,7 +222,7 @@ impl Subscriber {
                     self.effects.push_back(SubscriberEffect::Failed { uri, attempt, failure: failure() });
                 }
                 DialogState::Leaving | DialogState::Closing { .. } => self.end(key),
-                DialogState::Accepted | DialogState::Live | DialogState::Doubtful => {
+                DialogState::Accepted | DialogState::Live | DialogState::Doubtful | DialogState::Stalled => {
                     // A notifier that crashed and kept its dialogs may know an older number than its last one: seen at
                     // Kamailio, whose first NOTIFY after kill -9 repeats it with news. What comes first now counts.
                     dialog.remote_cseq = None;
@@ -274,6 +275,10 @@ impl Subscriber {
 
     /// Sends a SUBSCRIBE of a dialog and waits for its answer; timer N begins, unless the dialog is to end.
     fn send(&mut self, now: Instant, key: Key, purpose: Purpose, tries: Tries) {
+        if self.book.get(key).is_some_and(|dialog| dialog.state == DialogState::Stalled) {
+            // The server has accepted it, and its NOTIFY is awaited again.
+            self.book.enter(key, DialogState::Accepted, "asked to speak");
+        }
         let Some(dialog) = self.book.get_mut(key) else { return };
         dialog.local_cseq += 1;
         let branch = Identifier::fresh(&mut self.entropy);
@@ -324,11 +329,29 @@ impl Subscriber {
         let Some(dialog) = self.book.remove(key) else { return };
         let (uri, attempt) = (dialog.uri.clone(), dialog.attempt);
         self.effects.push_back(match dialog.state {
-            DialogState::Leaving | DialogState::Closing { .. } => SubscriberEffect::Ended { uri, attempt },
+            // Of a stalled one it was told before that it failed.
+            DialogState::Leaving | DialogState::Closing { .. } | DialogState::Stalled => {
+                SubscriberEffect::Ended { uri, attempt }
+            }
             DialogState::Opening | DialogState::Accepted | DialogState::Live | DialogState::Doubtful => {
                 SubscriberEffect::Failed { uri, attempt, failure }
             }
         });
+    }
+
+    /// A dialog has failed that the notifier still has: it waits for the next attempt, or for its end.
+    fn stall(&mut self, now: Instant, key: Key, failure: Failure) {
+        let longest = now + self.config.expires;
+        let Some(dialog) = self.book.get_mut(key).filter(|dialog| dialog.remote_tag.is_some()) else {
+            // Nothing can be said in a dialog without the notifier's tag.
+            return self.fail(key, failure);
+        };
+        dialog.notify_by = None;
+        dialog.expires_at.get_or_insert(longest);
+        let again = std::mem::replace(&mut dialog.has_stalled, true);
+        let (uri, attempt) = (dialog.uri.clone(), dialog.attempt);
+        self.book.enter(key, DialogState::Stalled, "failed, and the notifier has it");
+        self.effects.push_back(SubscriberEffect::Stalled { uri, attempt, failure, again });
     }
 
     fn routes<'a>(&mut self, routes: impl DoubleEndedIterator<Item = &'a str> + Clone) -> Arc<[Box<str>]> {

@@ -105,13 +105,18 @@ impl Subscriber {
         self.learn(request, key);
         let Some(dialog) = self.book.get_mut(key) else { return };
         dialog.notify_by = None;
+        dialog.has_stalled = false;
         if state.state == SubscriptionPhase::Terminated {
             return self.terminated(key, request, &state);
         }
         match dialog.state {
             DialogState::Closing { .. } => return self.book.rearm(key),
             DialogState::Leaving => return self.close(now, key, "notified, but not wanted any more"),
-            DialogState::Opening | DialogState::Accepted | DialogState::Live | DialogState::Doubtful => {}
+            DialogState::Opening
+            | DialogState::Accepted
+            | DialogState::Live
+            | DialogState::Doubtful
+            | DialogState::Stalled => {}
         }
         if let Some(expires) = state.expires {
             dialog.expires_at = Some(now + expires);

@@ -65,6 +65,7 @@ impl Subscriber {
             attempt,
             state: DialogState::Closing { until },
             document: Document::Readable,
+            has_stalled: false,
             call_id: Identifier::fresh(&mut self.entropy),
             local_tag: Identifier::fresh(&mut self.entropy),
             remote_tag: None,

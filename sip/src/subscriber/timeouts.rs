@@ -33,14 +33,21 @@ impl Subscriber {
             DialogState::Closing { .. } => {}
             DialogState::Leaving if silent || expired => self.end(key),
             DialogState::Leaving => {}
-            DialogState::Opening | DialogState::Accepted | DialogState::Live | DialogState::Doubtful if silent => {
-                let why = "no NOTIFY followed the SUBSCRIBE (timer N)";
-                self.fail(key, Failure::new(FailureKind::Transient, EndedBy::Network, why));
+            DialogState::Opening => {
+                if silent {
+                    self.fail(key, no_notify());
+                }
             }
-            DialogState::Opening | DialogState::Accepted | DialogState::Live | DialogState::Doubtful if expired => {
+            // The notifier has accepted it: to forget it would leave it there, beside the next one.
+            DialogState::Accepted | DialogState::Live | DialogState::Doubtful if silent => {
+                self.stall(now, key, no_notify());
+            }
+            DialogState::Stalled if expired => self.end(key),
+            DialogState::Stalled => {}
+            DialogState::Accepted | DialogState::Live | DialogState::Doubtful if expired => {
                 self.fail(key, Failure::new(FailureKind::Dialog, EndedBy::Network, "the subscription expired"));
             }
-            DialogState::Opening | DialogState::Accepted | DialogState::Live | DialogState::Doubtful => {}
+            DialogState::Accepted | DialogState::Live | DialogState::Doubtful => {}
         }
     }
 
@@ -72,7 +79,10 @@ impl Subscriber {
                 self.suspect(now, key, FailureKind::Transient);
             }
             // The NOTIFY has come, so the notifier has accepted; only its answer was lost.
-            (Purpose::Open, DialogState::Accepted | DialogState::Live | DialogState::Doubtful) => {}
+            (
+                Purpose::Open,
+                DialogState::Accepted | DialogState::Live | DialogState::Doubtful | DialogState::Stalled,
+            ) => {}
             // RFC 3261 section 12.2.1.2: a request in a dialog without an answer ends the dialog.
             (Purpose::Refresh, _) => {
                 self.effects.push_back(SubscriberEffect::Congested);
@@ -80,4 +90,8 @@ impl Subscriber {
             }
         }
     }
+}
+
+fn no_notify() -> Failure {
+    Failure::new(FailureKind::Transient, EndedBy::Network, "no NOTIFY followed the SUBSCRIBE (timer N)")
 }

@@ -169,31 +169,6 @@ fn an_invariant_presence_is_told_before_the_end() {
 }
 
 #[test]
-fn without_a_notify_the_subscription_fails_when_timer_n_is_over() {
-    let mut pair = Pair::tcp();
-    let subscribe = pair.subscribe(ONE);
-    pair.pass(seconds(1));
-    pair.reply(&subscribe, 200, &[]);
-    pair.told.clear();
-    pair.pass(seconds(30));
-    pair.quiet();
-    pair.pass(seconds(1));
-    assert_eq!(pair.failure().kind, Transient);
-    assert_eq!(pair.notify(&Notify::of(&subscribe)), 481);
-}
-
-#[test]
-fn timer_n_runs_after_a_refresh_too() {
-    let mut pair = Pair::tcp();
-    pair.live();
-    let refresh = pair.refresh(ONE);
-    pair.reply(&refresh, 200, &[]);
-    pair.told.clear();
-    pair.pass(seconds(32));
-    assert_eq!(pair.failure().kind, Transient);
-}
-
-#[test]
 fn a_204_says_that_no_notify_follows() {
     let mut pair = Pair::tcp();
     pair.live();

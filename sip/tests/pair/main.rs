@@ -12,3 +12,5 @@ mod oracle;
 mod properties;
 mod queries;
 mod requests;
+mod single;
+mod stalled;

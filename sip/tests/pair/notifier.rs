@@ -170,6 +170,14 @@ impl Pair {
         }
     }
 
+    /// The attempt failed and its dialog stands: why, and whether for the second time.
+    pub(crate) fn stall(&mut self) -> (Attempt, Failure, bool) {
+        match self.tell() {
+            SubscriberEffect::Stalled { attempt, failure, again, .. } => (attempt, failure, again),
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn quiet(&mut self) {
         assert!(self.told.is_empty(), "{:?}", self.told);
     }

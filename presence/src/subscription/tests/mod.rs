@@ -8,6 +8,7 @@ mod legacy;
 mod life;
 mod races;
 mod sampling;
+mod stalled;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
