@@ -202,3 +202,50 @@ fn only_a_pusher_may_push() {
     }
     assert_eq!(house.client_as("sales").get(&path(&desk(1))).status, 403);
 }
+
+#[test]
+fn after_a_restart_a_console_learns_that_it_must_push_again_and_may_take_back_what_is_left() {
+    let house = House::with(Plan { tokens: TOKENS, ..Plan::default() });
+    let snapper = house.client_as("snapper");
+    for number in 1..=3 {
+        taken(&snapper.put(&path(&desk(number)), &busy("heartbeat", 600.0)));
+    }
+    let state_file = house.config.path().with_file_name("state").join("presence.state");
+    let written = || std::fs::read_to_string(&state_file).is_ok_and(|text| text.contains(&desk(3)));
+    house.service.until("they are in the state", written);
+    let (snapper_token, wall_token) = (house.token("snapper").to_owned(), house.token("wall").to_owned());
+    let House { server: _server, service, config, .. } = house;
+    // It kills the process.
+    drop(service);
+    let service = config.run(&[]);
+    let said = service.says("the API and the dashboard are at ");
+    let url = said.rsplit(' ').next().unwrap().trim_end_matches('/');
+    let (snapper, wall) = (Client::new(url, Some(&snapper_token)), Client::new(url, Some(&wall_token)));
+
+    let detail = wall.get(&format!("/api/v1/agents/{}", desk(1))).json;
+    let presence = &detail["agent"]["presence"];
+    assert_eq!(
+        (&presence["availability"]["name"], &presence["freshness"]),
+        (&json!("Busy"), &json!("stale")),
+        "{detail}"
+    );
+    assert!(detail["why"].as_str().unwrap().contains("before the restart of this service"), "{detail}");
+    for client in [&snapper, &wall] {
+        let held = client.get(&path(&desk(1)));
+        assert!(held.status == 404 && held.problem().contains("since the restart of this service"), "{held:?}");
+    }
+    assert_eq!(snapper.post("/api/v1/attendant/heartbeat", &Value::Null).json, json!({"agents": 0}));
+    // Pushed again, it is its pusher's again; what is not is taken back by whoever pushes.
+    taken(&snapper.put(&path(&desk(1)), &busy("heartbeat", 600.0)));
+    assert_eq!(snapper.post("/api/v1/attendant/heartbeat", &Value::Null).json, json!({"agents": 1}));
+    assert_eq!(wall.get(&format!("/api/v1/agents/{}", desk(1))).json["freshness"], "fresh");
+    assert_eq!(snapper.delete(&path(&desk(2))).status, 204);
+    assert!(eventually(|| matches!(state(&wall, &desk(2)).as_deref(), Some("gone" | "Unknown"))));
+    assert!(snapper.delete(&path(&desk(2))).problem().starts_with("nothing is held"));
+    service.until("it is told", || {
+        let status = wall.get("/api/v1/status").json;
+        status["headline"]
+            .as_str()
+            .is_some_and(|text| text.contains("1 as third parties had pushed them before the restart"))
+    });
+}

@@ -67,8 +67,14 @@ fn served(presence: &Presence, circumstances: &Circumstances<'_>) -> String {
         (SourceKind::Attendant, Freshness::Unknown) => {
             format!("Unknown since {since}: no third party pushes its state, or what was pushed has run out.")
         }
-        (SourceKind::Attendant, Freshness::Fresh | Freshness::Stale) => {
+        (SourceKind::Attendant, Freshness::Fresh) => {
             format!("A third party has pushed this state; it holds since {since}.")
+        }
+        (SourceKind::Attendant, Freshness::Stale) => {
+            format!(
+                "A third party had pushed this state before the restart of this service; it holds since {since}, and is \
+                 stale until it is pushed again or runs out."
+            )
         }
         (SourceKind::Pstn, Freshness::Unknown) => "A telephone line that no queue asks for.".to_owned(),
         (SourceKind::Pstn, Freshness::Fresh | Freshness::Stale) => match presence.status.availability.name() {

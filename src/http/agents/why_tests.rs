@@ -173,6 +173,12 @@ fn agents_without_a_subscription_have_theirs() {
         ),
         (SourceKind::Attendant, Freshness::Fresh, "A third party has pushed this state; it holds since 14:05:49."),
         (
+            SourceKind::Attendant,
+            Freshness::Stale,
+            "A third party had pushed this state before the restart of this service; it holds since 14:05:49, and is stale \
+             until it is pushed again or runs out.",
+        ),
+        (
             SourceKind::Pstn,
             Freshness::Fresh,
             "A telephone line that has been in a call of this service since 14:05:49.",

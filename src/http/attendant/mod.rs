@@ -122,7 +122,8 @@ async fn put_one(
 
 /// What is held of an agent.
 ///
-/// With the scope `attendant` only what the token pushed itself, with `read` whoever pushed it.
+/// With the scope `attendant` only what the token pushed itself, with `read` whoever pushed it. After a restart of this service
+/// nothing is held until it is pushed again, though queues see the last state as stale: the problem says so.
 #[utoipa::path(
     get, path = "/api/v1/attendant/presence/{uri}", tag = "attendant", params(("uri" = String, Path, description = "The agent")),
     responses(
@@ -140,13 +141,20 @@ async fn get_one(caller: Caller, api: web::Data<Api>, uri: web::Path<String>) ->
         caller.require(&Scope::Attendant)?;
     }
     let uri = agent(&uri)?;
-    let held = api.pushers.held(&uri).await.filter(|held| sees_all || held.pusher == caller.name);
-    held.map(|held| web::Json(HeldPush::new(&uri, &held))).ok_or_else(nothing)
+    match api.pushers.held(&uri).await {
+        Some(held) if sees_all || held.pusher == caller.name => Ok(web::Json(HeldPush::new(&uri, &held))),
+        Some(_) => Err(nothing()),
+        None if api.pushers.is_from_before(&uri).await => Err(Problem::not_found(
+            "nothing was pushed since the restart of this service: what had been pushed before is served as stale until it \
+             is pushed again, taken back or runs out",
+        )),
+        None => Err(nothing()),
+    }
 }
 
 /// Take a push back
 ///
-/// The agent is unknown at once.
+/// The agent is unknown at once. What was pushed before a restart of this service is nobody's: each pusher may take it back.
 #[utoipa::path(
     delete, path = "/api/v1/attendant/presence/{uri}", tag = "attendant", params(("uri" = String, Path, description = "The agent")),
     responses(
@@ -223,7 +231,8 @@ async fn put_many(
 
 /// The pusher (the token) lives: what it pushed with `heartbeat` goes on to hold.
 ///
-/// What had run out before stays unknown: `agents` says how many are kept. Fewer than expected: push them again.
+/// What had run out before stays unknown: `agents` says how many are kept. Fewer than expected, or 0 after a restart of this
+/// service: push them again.
 #[utoipa::path(
     post, path = "/api/v1/attendant/heartbeat", tag = "attendant",
     responses(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use presence_actors::{Provider, Push, PushRefused, now};
-use presence_core::AgentUri;
+use presence_core::{AgentUri, Freshness, SourceKind};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -108,10 +108,21 @@ impl Pushers {
         self.book.lock().await.held(now(), uri)
     }
 
-    /// Takes a push back, when it is this pusher's.
+    /// Whether what is served of an agent was pushed before this process began.
+    pub(super) async fn is_from_before(&self, uri: &AgentUri) -> bool {
+        let view = self.provider.observe_agent(uri).await;
+        view.is_some_and(|view| {
+            view.presence.source == SourceKind::Attendant && view.presence.freshness == Freshness::Stale
+        })
+    }
+
+    /// Takes a push back, when it is this pusher's, or from before the restart and so nobody's.
     pub(super) async fn withdraw(&self, pusher: &str, uri: &AgentUri) -> Result<Owner, PushRefused> {
         let mut book = self.book.lock().await;
-        let owner = book.owner(now(), pusher, uri);
+        let mut owner = book.owner(now(), pusher, uri);
+        if owner == Owner::Nobody && self.is_from_before(uri).await {
+            owner = Owner::Asking;
+        }
         if owner == Owner::Asking {
             self.provider.withdraw(uri.clone()).await?;
             book.forget(uri);

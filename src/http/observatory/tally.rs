@@ -26,6 +26,8 @@ pub(super) struct Tally {
     pub(super) aside: usize,
     /// Pushed agents of which nothing is known, since nobody pushes.
     pub(super) unpushed: usize,
+    /// Pushed agents with a value from before the restart, which nobody has pushed again.
+    pub(super) not_pushed_again: usize,
     /// Subscriptions that stand, of the application endpoint and of the user endpoint.
     pub(super) served: [usize; 2],
 }
@@ -52,7 +54,10 @@ impl Tally {
         let is_fresh = agent.presence.freshness == Freshness::Fresh;
         match state_of(agent) {
             AgentState::Served => {
-                self.unpushed += usize::from(source == SourceKind::Attendant && !is_fresh);
+                if source == SourceKind::Attendant {
+                    self.unpushed += usize::from(agent.presence.freshness == Freshness::Unknown);
+                    self.not_pushed_again += usize::from(agent.presence.freshness == Freshness::Stale);
+                }
             }
             state @ (AgentState::WaitingForEndpoint | AgentState::AwaitingToken | AgentState::Subscribing) => {
                 counts.pending += 1;
@@ -124,6 +129,7 @@ impl Tally {
             unheard: self.unheard + other.unheard,
             aside: self.aside + other.aside,
             unpushed: self.unpushed + other.unpushed,
+            not_pushed_again: self.not_pushed_again + other.not_pushed_again,
             served: [self.served[0] + other.served[0], self.served[1] + other.served[1]],
         }
     }

@@ -202,6 +202,7 @@ fn well(tally: &Tally) -> String {
     let categories = [
         (failing(tally), "could not be subscribed, and will be tried again"),
         (tally.unpushed, "unknown because no third party has pushed a state"),
+        (tally.not_pushed_again, "as third parties had pushed them before the restart, until they push again"),
         (tally.missing, "being subscribed"),
         (tally.silent, "subscribed, with nothing told by the pool yet"),
         (tally.unheard, "not answered by Microsoft Graph yet"),

@@ -105,6 +105,15 @@ fn attendant_agents_that_nobody_pushes_never_make_the_verdict_bad() {
 }
 
 #[test]
+fn what_was_pushed_before_a_restart_is_told_until_it_is_pushed_again() {
+    let house =
+        House::of(50).with(|tally| (tally.counts.fresh, tally.counts.stale, tally.not_pushed_again) = (48, 2, 2));
+    let headline =
+        "48 of 50 agents are fresh; 2 as third parties had pushed them before the restart, until they push again.";
+    house.is(Verdict::Well, headline);
+}
+
+#[test]
 fn a_recovery_tells_how_far_it_is_and_how_long_it_takes() {
     let loss = || Cause::Loss { kinds: EndpointSet::EMPTY.with(EndpointKind::Application), why: None };
     House::of(1_000)
