@@ -4,6 +4,9 @@
 
 mod process;
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use presence_core::AgentUri;
@@ -25,6 +28,39 @@ fn until(house: &House, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         so
     });
     last.into_inner()
+}
+
+/// The first JSON in a page of the documentation behind this text.
+fn example(page: &str, behind: &str) -> Value {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page)).unwrap();
+    let (_, rest) = page.split_once(behind).unwrap();
+    let (_, rest) = rest.split_once("\n{").unwrap();
+    let (example, _) = rest.split_once("\n```").unwrap();
+    serde_json::from_str(&format!("{{{example}")).unwrap()
+}
+
+/// The fields of an answer and of what is in it: `recovery`, `recovery.order`, `sources[].why`.
+fn fields(value: &Value) -> BTreeSet<String> {
+    fn enter(into: &mut BTreeSet<String>, before: &str, value: &Value) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let name = format!("{before}{name}");
+                    enter(into, &format!("{name}."), value);
+                    into.insert(name);
+                }
+            }
+            Value::Array(items) => {
+                for item in items {
+                    enter(into, &format!("{}[].", before.trim_end_matches('.')), item);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut all = BTreeSet::new();
+    enter(&mut all, "", value);
+    all
 }
 
 fn uris(page: &Value) -> Vec<&str> {
@@ -106,6 +142,11 @@ fn a_lost_pool_shows_as_stale_agents_and_as_a_recovery_until_all_is_well() {
     let status = until(&house, "/api/v1/status", |status| status["verdict"] == "recovering");
     assert!(status["headline"].as_str().unwrap().starts_with("Recovering: "), "{status}");
     assert!(status["recovery"]["predicted_end_in"].is_number(), "{status}");
+    let answer = json!({
+        "verdict": status["verdict"], "headline": status["headline"], "agents": status["agents"],
+        "recovery": status["recovery"], "coverage": status["throttle"]["coverage"], "state": status["state"],
+    });
+    assert_eq!(fields(&example("api.md", "curl -s $api/status")), fields(&answer), "docs/api.md and the answer differ");
     until(&house, "/api/v1/status", |status| status["verdict"] == "well" && status["recovery"].is_null());
     let history = house.client().get("/api/v1/history").json;
     let samples = history["samples"].as_array().unwrap();
@@ -236,4 +277,19 @@ fn each_route_asks_for_its_scope() {
     assert_eq!(caller, json!({"name": "sales", "token_required": true, "scopes": ["ucc:sales"]}));
     let settings = operator.get("/api/v1/configuration").text;
     assert!(!settings.contains(house.token("operator")), "no secret in the configuration");
+}
+
+#[test]
+fn what_the_pages_show_as_an_answer_has_the_fields_of_a_real_one() {
+    let house = House::new();
+    let client = house.client();
+    let interest = json!({"subscribe": [House::agent(1), "tel:+31612345678", "sip:nobody"]});
+    let wanted = client.post("/api/v1/uccs/helpdesk/agents", &interest).json;
+    assert_eq!(example("api.md", "The first one answers"), wanted);
+    wait_for(house.server.pause_listening(Duration::from_secs(60)));
+    house.server.drop_connections();
+    house.service.until("it is not ready", || client.get("/health/ready").status == 503);
+    let answer = client.get("/health/ready").json;
+    let shown = example("operations.md", "$ curl -s http://127.0.0.1:8365/health/ready");
+    assert_eq!(fields(&shown), fields(&answer), "docs/operations.md and the answer differ: {answer}");
 }

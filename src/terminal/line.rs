@@ -68,7 +68,7 @@ impl Lines {
                 format!("the {} endpoint is {state}{why}", wire_name(endpoint))
             }
             Event::SilentLoss { uri, endpoint, held, said, .. } => {
-                let (held, said) = (presence_word(held), presence_word(said));
+                let (held, said) = (with_activity(held), with_activity(said));
                 let told =
                     format!("silent loss at the {} endpoint: {held} was held, it is {said}", wire_name(endpoint));
                 format!("{}  {}", self.uri_column(uri), paint(Tone::Doubtful, &Safe(&told).to_string()))
@@ -118,6 +118,12 @@ fn transition(previous: Option<&Presence>, new: &Presence) -> (String, String, S
         (Freshness::Fresh, Freshness::Stale) if same => (String::new(), after, ", now stale".to_owned()),
         _ => (format!("{} → ", word(previous)), presence_word(new), String::new()),
     }
+}
+
+/// `Busy (on-the-phone)`.
+fn with_activity(presence: &Presence) -> String {
+    let activity = presence.activity.as_ref().map(|activity| format!(" ({activity})")).unwrap_or_default();
+    presence_word(presence) + &activity
 }
 
 /// The activity, and of the rest what has changed.

@@ -69,7 +69,8 @@ export class Live {
     }
     if (event.type === "silent_loss") {
       const { uri, endpoint, held, said } = event;
-      const text = `silent loss at the ${endpoint} endpoint: ${held.availability.name} was held, it is ${said.availability.name}`;
+      const word = ({ availability, activity }) => availability.name + (activity ? ` (${activity})` : "");
+      const text = `silent loss at the ${endpoint} endpoint: ${word(held)} was held, it is ${word(said)}`;
       const agent = make("button.feed-agent", { type: "button", tabindex: "-1", title: uri, click: () => this.open(uri) }, uriParts(uri)[1]);
       return make("li.feed-endpoint", { "data-up": "false" }, time, agent, make("span.feed-text", {}, text));
     }

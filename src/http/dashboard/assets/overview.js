@@ -176,7 +176,7 @@ function standing({ up, since, agents, last_failure: failure }) {
 
 /** What samples found; the pool had given no sign of it. */
 function losses({ silent_losses: found, last_silent_loss: last }) {
-  return last ? `${plural(found, "silent loss", "silent losses")} found by samples, the last at ${clock(last)}` : "";
+  return last ? `${plural(found, "silent loss", "silent losses")}, the last at ${clock(last)}` : "";
 }
 
 /** Why a restart would begin with something older than this. */
