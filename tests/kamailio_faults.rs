@@ -32,7 +32,18 @@ fn name(number: usize) -> String {
 impl Stage {
     /// None where Kamailio is not installed.
     fn start(store: Store, transport: &str, rules: Vec<FaultRule>) -> Option<Self> {
-        let (answer_wait, maximum_expires) = (Duration::from_secs(2), Duration::from_secs(8));
+        Self::lasting(store, transport, rules, Duration::from_secs(8), "")
+    }
+
+    /// With subscriptions of this length, and more attributes of the pool.
+    fn lasting(
+        store: Store,
+        transport: &str,
+        rules: Vec<FaultRule>,
+        maximum_expires: Duration,
+        more: &str,
+    ) -> Option<Self> {
+        let answer_wait = Duration::from_secs(2);
         let kamailio = Kamailio::start(Setup { store, answer_wait, maximum_expires, ..Setup::default() })?;
         let settings = FaultProxySettings { seed: 1, server: kamailio.tcp(), client_listener: None };
         let proxy = FaultProxy::start_on_own_thread(settings).unwrap();
@@ -47,7 +58,7 @@ impl Stage {
   <PresenceProvider MaxPresenceSubscriptionsPerSecond="200" failedPresenceSubscriptionsResubscribeDelay="1">
     <UcmaPresenceSource enabled="true" ApplicationId="urn:application:ucc_app14_1">
       <ApplicationEndpoint OwnerUri="sip:application@{DOMAIN}" />
-      <Pool Address="{}" Transport="{transport}" Dialect="simple" />
+      <Pool Address="{}" Transport="{transport}" Dialect="simple" {more} />
     </UcmaPresenceSource>
     <Http enabled="false" />
   </PresenceProvider>
@@ -163,4 +174,33 @@ fn connections_to_kamailio_that_break_are_made_again_and_what_it_ended_in_silenc
         stage.until_told("Away", &after);
         stage.ends_well(&after);
     }
+}
+
+/// Kamailio ends a dialog 2 s after a NOTIFY that was cut with the connection, and tells nobody; we adopted it before. Nobody
+/// changes, so that no sample can find it, and the next refresh is an hour away.
+#[test]
+fn what_kamailio_ended_in_silence_is_found_before_anybody_changes() {
+    if std::env::var_os("PP_LONG_TESTS").is_none() {
+        return;
+    }
+    let rule = FaultRule::new(NetworkFault::Reset).way(Way::ToClient).method("NOTIFY").times(1);
+    let hour = Duration::from_secs(3_600);
+    let stage = Stage::lasting(Store::Database, "tcp", vec![rule], hour, "SampleInterval=\"1s\"");
+    let Some(mut stage) = stage else { return };
+    let again = || stage.proxy.counters().connections == 2;
+    assert!(eventually(again), "{:?}", stage.proxy.counters());
+    #[allow(clippy::disallowed_methods, reason = "Kamailio lives in real time")]
+    let since = std::time::Instant::now();
+    stage.until_told("Away", "a reset");
+    let short = eventually(|| stage.subscriptions() < AGENTS);
+    assert!(short, "Kamailio has ended none");
+    println!("Kamailio has {} of {AGENTS} subscriptions", stage.subscriptions());
+    let found = (0..3).any(|_| eventually(|| stage.subscriptions() == AGENTS));
+    println!("all again {:?} after the connection came back", since.elapsed());
+    assert!(found, "{} subscriptions\n{}", stage.subscriptions(), stage.service.lines().join("\n"));
+    stage.publish("busy");
+    stage.until_told("Busy", "a reset");
+    let ended = stage.service.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.all());
+    assert_eq!(ended.with(" ERROR ").count(), 0, "{}", ended.all());
 }

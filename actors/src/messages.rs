@@ -288,6 +288,14 @@ pub(crate) struct Sampled {
     pub(crate) outcome: SampleOutcome,
 }
 
+/// A dialog that outlived a loss of the connection was confirmed by the pool.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Adopted {
+    pub(crate) uri: AgentUri,
+    pub(crate) attempt: Attempt,
+}
+
 /// Take an agent off the wire.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -31,7 +31,7 @@ pub(crate) struct Throttle {
 /// What waits for tokens, for people.
 #[derive(Clone, Debug, Default)]
 pub struct ThrottleView {
-    /// How many agents wait for a token.
+    /// How many agents wait for a token to be put on the wire; samples are not among them.
     pub waiting: usize,
     /// How many tokens have been granted since the start.
     pub granted: u64,
@@ -192,7 +192,7 @@ impl Handler<ObserveThrottle> for Throttle {
         let (now, order) = (clock::now(), self.machine.order());
         let (coverage, tokens) = (order.coverage(now), order.tokens_to_cover());
         MessageResult(ThrottleView {
-            waiting: self.machine.waiting(),
+            waiting: self.machine.waiting_agents(),
             granted: self.granted,
             predicted_end: self.machine.predicted_end(now),
             coverage,

@@ -105,7 +105,7 @@ pub use recovery_order::{Coverage, LastKnown, RecoveryOrder, Request, Standing, 
 pub use restart::RestartBudget;
 pub use retry::{RetryPolicy, RetryPolicyError};
 pub use rules::{Considered, GraphRules, MatchRules, PatternError, PatternHint, Selection, SourceRules, Verdict};
-pub use sampler::{Sampleable, Sampler};
+pub use sampler::{Pick, Sampleable, Sampler};
 pub use snapshot::{
     AccountMemory, EndpointMemory, GraphMemory, LONGEST_SERVED, NameMemory, PushedMemory, Remembered, RememberedAgent,
     RememberedLife, UccMemory,

@@ -27,7 +27,8 @@ pub trait Dialect: std::fmt::Debug {
     /// Ends the subscription of this attempt.
     fn unsubscribe(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt);
     /// Asks the server once how the agent is, without a subscription and beside the one that stands under this attempt.
-    /// [`SubscriberEffect::Queried`] follows once, within 45 s; another query for the agent before that takes its place.
+    /// [`SubscriberEffect::Queried`] follows once, within 45 s, or [`SubscriberEffect::NotQueried`]; another query for the agent
+    /// before that takes its place.
     fn query(&mut self, now: Instant, uri: &AgentUri, attempt: Attempt);
     /// Ends everything at once, without a token: the endpoint is to go. [`SubscriberEffect::Left`] follows soon, whatever
     /// the pool says.

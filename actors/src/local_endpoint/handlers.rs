@@ -111,7 +111,7 @@ impl Handler<SendQuery> for LocalEndpoint {
             self.dialect.query(clock::now(), &uri, attempt);
             self.drive(ctx);
         } else {
-            agent.do_send(Feed(SubscriptionInput::Queried { attempt, status: None }));
+            agent.do_send(Feed(SubscriptionInput::NotQueried { attempt }));
         }
         self.token_sent();
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix::{Addr, Recipient};
 use presence_core::EndpointKind;
 
-use crate::messages::{ChildDown, Congested, EndpointLost, EndpointPaused, EndpointUp, Relieved, TokenSent};
+use crate::messages::{Adopted, ChildDown, Congested, EndpointLost, EndpointPaused, EndpointUp, Relieved, TokenSent};
 use crate::occurrence::Bulletin;
 use crate::throttle::Throttle;
 use crate::transport::Traffic;
@@ -17,6 +17,7 @@ pub(crate) struct Parent {
     pub(crate) paused: Recipient<EndpointPaused>,
     pub(crate) lost: Recipient<EndpointLost>,
     pub(crate) down: Recipient<ChildDown<EndpointKind>>,
+    pub(crate) adopted: Recipient<Adopted>,
     pub(crate) throttle: Option<Throttled>,
     /// What has gone through its connections, also those of an actor of it that died.
     pub(crate) traffic: Arc<Traffic>,

@@ -10,7 +10,7 @@ use presence_sip::{FlowId, Frame, SubscriberEffect, WireEvent};
 use super::handlers::PoolFound;
 use super::{Departure, LocalEndpoint};
 use crate::clock;
-use crate::messages::Feed;
+use crate::messages::{Adopted, Feed};
 use crate::meters::SubscribeResult;
 use crate::pool_lookup::find_pool;
 use crate::setup::Pool;
@@ -40,6 +40,7 @@ impl LocalEndpoint {
             SubscriberEffect::Notified { uri, attempt, status, expires } => {
                 self.tell(&uri, SubscriptionInput::Notified { attempt, status, expires });
             }
+            SubscriberEffect::Adopted { uri, attempt } => self.parent.adopted.do_send(Adopted { uri, attempt }),
             SubscriberEffect::Joined { uri, attempt } => {
                 self.accepted = self.accepted.saturating_add(1);
                 self.count_result(&uri, attempt, SubscribeResult::Accepted);
@@ -47,6 +48,9 @@ impl LocalEndpoint {
             }
             SubscriberEffect::Queried { uri, attempt, status } => {
                 self.tell(&uri, SubscriptionInput::Queried { attempt, status });
+            }
+            SubscriberEffect::NotQueried { uri, attempt } => {
+                self.tell(&uri, SubscriptionInput::NotQueried { attempt });
             }
             SubscriberEffect::WantsRefresh { uri, attempt } => {
                 self.tell(&uri, SubscriptionInput::RefreshWanted { attempt });

@@ -4,13 +4,13 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use actix::{AsyncContext, Context, Handler, SpawnHandle};
-use presence_core::{AgentUri, EndpointSet, Sampleable, Sampler, SubscriptionInput};
+use presence_core::{AgentUri, EndpointSet, Pick, Sampleable, Sampler, SubscriptionInput};
 
 use super::children::Children;
 use super::{Serves, Source, Ucma};
 use crate::clock;
 use crate::entropy::RandomBytes;
-use crate::messages::{Feed, Sampled};
+use crate::messages::{Adopted, Feed, Sampled};
 
 /// Who is sampled when; nobody when it is switched off.
 pub(super) struct Sampling {
@@ -50,9 +50,13 @@ impl Source<Ucma> {
         if self.leaving {
             return;
         }
-        while let Some(uri) = sampler.pick(clock::now(), &self.children) {
+        while let Some(pick) = sampler.pick(clock::now(), &self.children) {
+            let (uri, input) = match pick {
+                Pick::Compare(uri) => (uri, SubscriptionInput::Sample),
+                Pick::Refresh(uri, attempt) => (uri, SubscriptionInput::RefreshWanted { attempt }),
+            };
             if let Some(agent) = self.children.get(&uri) {
-                agent.do_send(Feed(SubscriptionInput::Sample));
+                agent.do_send(Feed(input));
             }
         }
         if let Some(timer) = self.serves.sampling.timer.take() {
@@ -78,6 +82,16 @@ impl Source<Ucma> {
             (true, true) | (false, false) => {}
         }
         self.sample(ctx);
+    }
+}
+
+impl Handler<Adopted> for Source<Ucma> {
+    type Result = ();
+
+    fn handle(&mut self, message: Adopted, _: &mut Self::Context) {
+        if let Some(sampler) = self.serves.sampling.sampler.as_mut() {
+            sampler.adopted(clock::now(), &message.uri, message.attempt);
+        }
     }
 }
 

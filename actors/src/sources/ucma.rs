@@ -166,6 +166,7 @@ impl Source<Ucma> {
             paused: ctx.address().recipient(),
             lost: ctx.address().recipient(),
             down: ctx.address().recipient(),
+            adopted: ctx.address().recipient(),
             throttle: self
                 .shared
                 .throttle

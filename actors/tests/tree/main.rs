@@ -24,4 +24,5 @@ mod slow_uccs;
 mod spoofed;
 mod supervision;
 mod two_endpoints;
+mod unheard;
 mod warm;

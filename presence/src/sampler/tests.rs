@@ -59,7 +59,8 @@ fn run(
         if now > from + time {
             return picked;
         }
-        while let Some(uri) = sampler.pick(now, crowd) {
+        while let Some(pick) = sampler.pick(now, crowd) {
+            let Pick::Compare(uri) = pick else { panic!("nothing was adopted") };
             let via = crowd.0[&uri].expect("somebody stands behind it");
             let came = outcome(&uri);
             sampler.sampled(now, &uri, via, came);
@@ -156,9 +157,13 @@ fn nobody_is_sampled_twice_at_a_time_and_64_at_most() {
     let crowd = Crowd::of(1, |_| Some(A));
     let now = start();
     let mut one = sampler(now, 15, 0);
-    assert_eq!(one.pick(now + seconds(10), &crowd), Some(uri(0)));
+    assert_eq!(one.pick(now + seconds(10), &crowd), Some(Pick::Compare(uri(0))));
     assert_eq!(one.pick(now + seconds(20), &crowd), None, "it is under way");
-    assert_eq!(one.pick(now + seconds(320), &crowd), Some(uri(0)), "nothing was heard of it for too long");
+    assert_eq!(
+        one.pick(now + seconds(320), &crowd),
+        Some(Pick::Compare(uri(0))),
+        "nothing was heard of it for too long"
+    );
     let crowd = Crowd::of(500, |_| Some(A));
     let mut many = sampler(now, 1_000, 0);
     (0..20).for_each(|number| many.sampled(now, &uri(number), A, SampleOutcome::Lost));
@@ -177,4 +182,75 @@ fn nobody_can_be_sampled_and_it_asks_again_an_interval_later() {
     assert_eq!(sampler.pick(now + seconds(20), &Crowd::of(0, |_| None)), None);
     assert_eq!(sampler.pick(now + seconds(29), &Crowd::of(3, |_| Some(A))), None, "not due");
     assert!(sampler.pick(now + seconds(30), &Crowd::of(3, |_| Some(A))).is_some());
+}
+
+/// Everything that is picked in this time, and when; samples find nothing.
+fn picks(sampler: &mut Sampler, crowd: &Crowd, from: Instant, time: Duration) -> Vec<(u64, Pick)> {
+    let mut picked = Vec::new();
+    loop {
+        let now = sampler.poll_timeout();
+        if now > from + time {
+            return picked;
+        }
+        while let Some(pick) = sampler.pick(now, crowd) {
+            if let Pick::Compare(uri) = &pick {
+                sampler.sampled(now, uri, A, SampleOutcome::Same);
+            }
+            picked.push(((now - from).as_secs(), pick));
+        }
+    }
+}
+
+fn refreshed(picked: &[(u64, Pick)]) -> Vec<(u64, AgentUri, u32)> {
+    let refreshed = picked.iter().filter_map(|(at, pick)| match pick {
+        Pick::Refresh(uri, attempt) => Some((*at, uri.clone(), attempt.0)),
+        Pick::Compare(_) => None,
+    });
+    refreshed.collect()
+}
+
+#[test]
+fn adopted_dialogs_are_asked_about_first_the_oldest_before_the_others_at_the_same_rate() {
+    let crowd = Crowd::of(30, |_| Some(A));
+    let now = start();
+    let mut sampler = sampler(now, 15, 3);
+    for (second, number) in [(0, 9), (1, 4), (1, 20), (20, 2)] {
+        sampler.adopted(now + seconds(second), &uri(number), Attempt(7));
+    }
+    let picked = picks(&mut sampler, &crowd, now, seconds(150));
+    let expected = [(40, uri(9), 7), (50, uri(4), 7), (60, uri(20), 7), (70, uri(2), 7)];
+    assert_eq!(refreshed(&picked), expected);
+    let times: Vec<_> = picked.iter().map(|(at, _)| *at).collect();
+    assert_eq!(times, (1..=15).map(|turn| turn * 10).collect::<Vec<_>>(), "never more than one in ten seconds");
+    let compared: Vec<_> =
+        picked.iter().filter_map(|(_, pick)| matches!(pick, Pick::Compare(_)).then_some(pick)).collect();
+    let round: Vec<_> = (4..15).map(|number| Pick::Compare(uri(number))).collect();
+    assert_eq!(compared, round.iter().collect::<Vec<_>>(), "and then it goes on as before");
+}
+
+#[test]
+fn a_dialog_that_is_adopted_again_is_asked_about_once_and_in_its_last_attempt() {
+    let crowd = Crowd::of(3, |_| Some(A));
+    let now = start();
+    let mut sampler = sampler(now, 15, 0);
+    sampler.adopted(now, &uri(1), Attempt(1));
+    sampler.adopted(now + seconds(1), &uri(2), Attempt(1));
+    sampler.adopted(now + seconds(30), &uri(1), Attempt(2));
+    let picked = picks(&mut sampler, &crowd, now, seconds(200));
+    assert_eq!(refreshed(&picked), [(40, uri(2), 1), (70, uri(1), 2)]);
+}
+
+#[test]
+fn so_many_adopted_dialogs_are_remembered_and_none_for_longer_than_its_own_refresh() {
+    let crowd = Crowd::of(5_000, |_| Some(A));
+    let now = start();
+    let mut sampler = sampler(now, 15, 0);
+    (0..5_000).for_each(|number| sampler.adopted(now, &uri(number), Attempt(1)));
+    let asked = refreshed(&picks(&mut sampler, &crowd, now, seconds(7_200)));
+    // From 40 s to 3,590 s, one every ten seconds.
+    assert_eq!((asked.len(), &asked[355]), (356, &(3_590, uri(355), 1)));
+    let mut quick = Sampler::new(now, seconds(1), NonZeroU32::new(15).expect("not zero"), 0);
+    let longer = |number: usize| seconds(u64::try_from(number).expect("few"));
+    (0..5_000).for_each(|number| quick.adopted(now + longer(number), &uri(number), Attempt(1)));
+    assert_eq!(refreshed(&picks(&mut quick, &crowd, now, seconds(9_000))).len(), 4_096);
 }

@@ -49,6 +49,7 @@ impl Subscription {
             SubscriptionInput::Revive => self.revive(now),
             SubscriptionInput::Sample => self.sample(),
             SubscriptionInput::Queried { attempt, status } => self.queried(now, attempt, status),
+            SubscriptionInput::NotQueried { attempt } => self.not_queried(attempt),
         }
         self.tend_sample();
         self.tend_leftovers();

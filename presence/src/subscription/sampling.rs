@@ -14,7 +14,7 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(6);
 /// A sample under way; there is one at most, and only while the dialog of `attempt` stands.
 ///
 /// ```text
-///            Sample                 granted                 the same, or nothing
+///            Sample                 granted                 the same, nothing, or not asked
 ///  (none) ----------> AwaitingToken ---------> Answering -----------------------> (none)
 ///                       ^                         |   a difference
 ///                       |  6 s          first     v
@@ -123,6 +123,15 @@ impl Subscription {
                 sampling.stage = Stage::Doubting { ask_at: after(now, CONFIRM_AFTER) };
             }
             Some(said) => self.silently_lost(now, via, said),
+        }
+    }
+
+    /// Nobody was asked: whatever that says, it is nothing about the server.
+    pub(super) fn not_queried(&mut self, attempt: Attempt) {
+        let asked =
+            |sampling: &Sampling| sampling.attempt == attempt && matches!(sampling.stage, Stage::Answering { .. });
+        if self.sampling.as_deref().is_some_and(asked) {
+            self.end_sample(SampleOutcome::Skipped);
         }
     }
 

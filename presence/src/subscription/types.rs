@@ -110,6 +110,11 @@ pub enum SubscriptionInput {
         /// What the server says; `None` when it refused, did not answer, or said what cannot be read.
         status: Option<Status>,
     },
+    /// The other answer to [`SubscriptionEffect::Query`]: nobody was asked.
+    NotQueried {
+        /// Of this dialog.
+        attempt: Attempt,
+    },
 }
 
 /// What came of one sample.
@@ -123,7 +128,8 @@ pub enum SampleOutcome {
     Void,
     /// The server refused the query, did not answer it, or said what cannot be read.
     Unanswered,
-    /// There was nothing to compare: no standing dialog with a fresh value, or one that is being refreshed.
+    /// There was nothing to compare, and nobody was asked: no standing dialog with a fresh value, one that is being refreshed, an
+    /// agent who is polled anyway, or a pool that cannot be asked at the moment.
     Skipped,
 }
 
@@ -199,7 +205,7 @@ pub enum SubscriptionEffect {
     /// An operator had it tried again.
     Revived,
     /// Ask the server once how the agent is, beside the dialog and without disturbing it; the answer comes back as
-    /// [`SubscriptionInput::Queried`].
+    /// [`SubscriptionInput::Queried`] or [`SubscriptionInput::NotQueried`].
     Query {
         /// Through this endpoint.
         via: EndpointKind,

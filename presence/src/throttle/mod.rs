@@ -207,14 +207,22 @@ impl<K: Ord + Clone, O: Order<K>> Throttle<K, O> {
         self.waiting.len_in(class)
     }
 
-    /// When all that wait now will have been served at the present rate, if nothing more comes; `None` while nobody waits.
+    /// How many requests wait that are to put an agent on the wire: all but samples, which ask about agents that are there.
+    #[must_use]
+    pub fn waiting_agents(&self) -> usize {
+        self.waiting.len() - self.waiting.len_in(TokenClass::Sample)
+    }
+
+    /// When all of [`Throttle::waiting_agents`] will have been served at the present rate, if nothing more comes; `None` while
+    /// there are none. Samples come behind them.
     #[must_use]
     pub fn predicted_end(&self, now: Instant) -> Option<Instant> {
-        if self.waiting.is_empty() {
+        let waiting = self.waiting_agents();
+        if waiting == 0 {
             return None;
         }
         let first = self.earliest().unwrap_or(now).max(now);
-        first.checked_add(self.time_for(self.waiting.len()))
+        first.checked_add(self.time_for(waiting))
     }
 
     /// How long this many tokens take from the first to the last at the present rate, nobody else asking.

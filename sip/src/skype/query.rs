@@ -72,7 +72,7 @@ impl SkypeSubscriber {
         let can =
             self.queries.waiting.len() < MOST && self.departure.is_none() && self.place_of(uri, attempt).is_some();
         if !can {
-            return self.queried(uri.clone(), attempt, None);
+            return self.not_queried(uri.clone(), attempt);
         }
         self.queries.waiting.push((uri.clone(), attempt));
         self.arm_flush(now);
@@ -96,7 +96,7 @@ impl SkypeSubscriber {
         for (uri, attempt) in waiting {
             let place = self.place_of(&uri, attempt).filter(|_| self.queries.open.len() < MOST);
             match place {
-                None => self.queried(uri, attempt, None),
+                None => self.not_queried(uri, attempt),
                 Some((key, Route::Single)) => {
                     sent += 1;
                     let target = uri.as_str().into();
@@ -116,7 +116,7 @@ impl SkypeSubscriber {
                     sent += list.len();
                     self.send_query(now, Kind::Poll(batch), self.target_of(batch), wording, list);
                 }
-                None => list.into_iter().for_each(|(uri, attempt)| self.queried(uri, attempt, None)),
+                None => list.into_iter().for_each(|(uri, attempt)| self.not_queried(uri, attempt)),
             }
         }
         sent
@@ -245,7 +245,7 @@ impl SkypeSubscriber {
     /// Nobody can be asked now.
     pub(super) fn queries_put_off(&mut self) {
         for (uri, attempt) in std::mem::take(&mut self.queries.waiting) {
-            self.queried(uri, attempt, None);
+            self.not_queried(uri, attempt);
         }
     }
 
@@ -253,6 +253,10 @@ impl SkypeSubscriber {
         for (uri, attempt) in self.queries.open.swap_remove(at).asked {
             self.queried(uri, attempt, None);
         }
+    }
+
+    fn not_queried(&mut self, uri: AgentUri, attempt: Attempt) {
+        self.effects.push_back(SubscriberEffect::NotQueried { uri, attempt });
     }
 
     fn queried(&mut self, uri: AgentUri, attempt: Attempt, status: Option<Status>) {

@@ -107,6 +107,9 @@ impl Subscriber {
             dialog.notify_by = None;
         }
         let (uri, attempt, state) = (dialog.uri.clone(), dialog.attempt, dialog.state);
+        if std::mem::take(&mut dialog.outlived) {
+            self.effects.push_back(SubscriberEffect::Adopted { uri: uri.clone(), attempt });
+        }
         let next = match state {
             DialogState::Opening => DialogState::Accepted,
             DialogState::Doubtful => DialogState::Live,

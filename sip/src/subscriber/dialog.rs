@@ -126,6 +126,8 @@ pub(super) struct Dialog {
     pub(super) state: DialogState,
     /// Whether the last document could be read.
     pub(super) document: Document,
+    /// It outlived a connection, and no refresh was accepted since.
+    pub(super) outlived: bool,
     /// It has stalled since the last NOTIFY: a second time it is not to be tried again.
     pub(super) has_stalled: bool,
     pub(super) call_id: Identifier,

@@ -26,6 +26,15 @@ pub enum SubscriberEffect {
         /// How long the subscription lasts from now.
         expires: Duration,
     },
+    /// A dialog from before a loss of the connection stands: the notifier has accepted its refresh.
+    /// [`SubscriberEffect::Accepted`] follows. It may be that the notifier ends it a little later without a word, because a
+    /// NOTIFY was cut with the connection.
+    Adopted {
+        /// The agent.
+        uri: AgentUri,
+        /// The attempt that the dialog serves.
+        attempt: Attempt,
+    },
     /// The agent is a member of a dialog that the dialect itself keeps alive (dialect `skype`): nobody else refreshes it,
     /// and it has no expiry of its own.
     Joined {
@@ -83,6 +92,14 @@ pub enum SubscriberEffect {
         attempt: Attempt,
         /// What the server says; `None` when it refused, did not answer in time, or said what cannot be read.
         status: Option<Status>,
+    },
+    /// [`crate::Dialect::query`] was not put to the server: what is known of the agent is not told by a standing dialog (it is
+    /// polled, or just being asked for), or nobody can be asked at the moment.
+    NotQueried {
+        /// The agent.
+        uri: AgentUri,
+        /// The attempt under which it was to be asked.
+        attempt: Attempt,
     },
     /// The agent should go on the wire again in the same attempt: its last NOTIFY could not be read, or its dialog is to
     /// be refreshed, or it is to be asked for elsewhere. Asked for once until that was done; whoever holds the throttle

@@ -124,6 +124,7 @@ impl Subscriber {
             attempt,
             state: DialogState::Opening,
             document: Document::Readable,
+            outlived: false,
             has_stalled: false,
             call_id: Identifier::fresh(&mut self.entropy),
             local_tag: Identifier::fresh(&mut self.entropy),
@@ -226,6 +227,7 @@ impl Subscriber {
                     // A notifier that crashed and kept its dialogs may know an older number than its last one: seen at
                     // Kamailio, whose first NOTIFY after kill -9 repeats it with news. What comes first now counts.
                     dialog.remote_cseq = None;
+                    dialog.outlived = true;
                     self.book.enter(key, DialogState::Doubtful, "transport lost");
                     self.book.rearm(key);
                     if waited {

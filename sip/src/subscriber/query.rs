@@ -57,7 +57,7 @@ impl Subscriber {
             self.queries.0.swap_remove(at);
         }
         if self.queries.0.len() >= MOST {
-            return self.queried(uri.clone(), attempt, None);
+            return self.effects.push_back(SubscriberEffect::NotQueried { uri: uri.clone(), attempt });
         }
         let until = now + self.config.timers.notify_timeout();
         let dialog = Dialog {
@@ -65,6 +65,7 @@ impl Subscriber {
             attempt,
             state: DialogState::Closing { until },
             document: Document::Readable,
+            outlived: false,
             has_stalled: false,
             call_id: Identifier::fresh(&mut self.entropy),
             local_tag: Identifier::fresh(&mut self.entropy),

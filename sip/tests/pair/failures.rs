@@ -189,8 +189,24 @@ fn after_a_lost_connection_the_dialogs_are_refreshed_and_not_made_anew() {
     let refresh = pair.subscribe(TWO);
     assert_eq!((refresh.call_id(), refresh.cseq()), (&*notify.call_id, Some((2, "SUBSCRIBE"))));
     pair.reply(&refresh, 200, &[]);
+    assert_eq!(pair.tell(), SubscriberEffect::Adopted { uri: user(), attempt: TWO });
     assert!(matches!(pair.tell(), SubscriberEffect::Accepted { attempt: TWO, .. }));
     assert_eq!(pair.subscriber.stats().live, 1);
+    let again = pair.refresh(TWO);
+    pair.reply(&again, 200, &[]);
+    assert!(matches!(pair.tell(), SubscriberEffect::Accepted { .. }), "it is adopted once");
+}
+
+#[test]
+fn a_dialog_that_was_notified_after_the_loss_is_adopted_by_its_refresh_all_the_same() {
+    let mut pair = Pair::tcp();
+    let notify = pair.live();
+    pair.lose_transport();
+    assert_eq!(pair.notify(&notify.next()), 200);
+    pair.told.clear();
+    let refresh = pair.subscribe(TWO);
+    pair.reply(&refresh, 200, &[]);
+    assert_eq!(pair.tell(), SubscriberEffect::Adopted { uri: user(), attempt: TWO });
 }
 
 #[test]

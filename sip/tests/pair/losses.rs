@@ -204,6 +204,7 @@ fn after_a_lost_connection_a_notifier_may_repeat_its_last_number_or_an_older_one
     pair.drain();
     let refresh = pair.request();
     pair.reply(&refresh, 200, &["Expires: 3600"]);
+    assert!(matches!(pair.tell(), SubscriberEffect::Adopted { .. }));
     assert!(matches!(pair.tell(), SubscriberEffect::Accepted { .. }));
     let older = Notify { cseq: notify.cseq - 1, branch: "z9hG4bKnews".into(), ..notify.clone() };
     assert_eq!(pair.notify(&older), 200);

@@ -210,4 +210,5 @@ fn no_more_than_256_queries_are_open() {
     }
     pair.drain();
     assert_eq!((pair.sent.len(), pair.told.len()), (256, 44));
+    assert!(pair.told.iter().all(|told| matches!(told, SubscriberEffect::NotQueried { .. })));
 }

@@ -1,7 +1,7 @@
 //! Agents whose own server takes no more watchers: RLMI `terminated`, 413, 2012 (facts B.3, B.5).
 
 use presence_core::FailureKind;
-use presence_sip::{Message, SubscriberEffect};
+use presence_sip::{Dialect, Message, SubscriberEffect};
 
 use crate::pool::{FLUSH, ONE, Pool, agent, ended, joined, listed, multipart, seconds, state, wants};
 
@@ -47,6 +47,18 @@ fn a_full_quota_is_polled_every_300_seconds_with_expires_0() {
 }
 
 #[test]
+fn who_is_polled_is_not_asked_for_beside_that() {
+    let (mut pool, _, question) = polled();
+    answered(&mut pool, &question);
+    pool.subject.query(pool.now, &agent(1), ONE);
+    pool.subject.query(pool.now, &agent(2), ONE);
+    pool.drain();
+    assert_eq!(pool.tell(), SubscriberEffect::NotQueried { uri: agent(1), attempt: ONE });
+    assert_eq!(listed(&pool.flushed(), "subscribe"), ["sip:agent2@domain.com"]);
+    pool.quiet();
+}
+
+#[test]
 fn every_sixth_time_a_subscription_is_tried_and_ends_the_polling_when_the_quota_is_free() {
     for free in [true, false] {
         let (mut pool, home, mut question) = polled();
@@ -86,7 +98,7 @@ fn the_answer_to_a_question_may_come_as_a_notify() {
     pool.receive(&crate::pool::notification("NOTIFY", &question, 1, head, Some(body)));
     assert_eq!(pool.request_or_answer(), Some(200));
     assert!(matches!(pool.tell(), SubscriberEffect::Notified { status: Some(_), .. }));
-    assert_eq!(presence_sip::Dialect::stats(&pool.subject).dialogs, 1);
+    assert_eq!(Dialect::stats(&pool.subject).dialogs, 1);
 }
 
 #[test]

@@ -96,6 +96,19 @@ fn a_query_that_is_refused_or_overdue_changes_nothing() {
 }
 
 #[test]
+fn a_query_that_was_not_put_to_the_server_says_nothing_about_it() {
+    let not_queried = |attempt: u32| SubscriptionInput::NotQueried { attempt: Attempt(attempt) };
+    let mut rig = Rig::asked();
+    assert_eq!(rig.feed(11, not_queried(9)), [], "of another dialog");
+    assert_eq!(rig.feed(11, not_queried(1)), [Sampled(Skipped)]);
+    assert_eq!(rig.feed(11, not_queried(1)), [], "once");
+    let mut rig = Rig::active();
+    rig.sample(10);
+    assert_eq!(rig.feed(11, not_queried(1)), [], "it waits for its token");
+    assert_eq!(rig.granted(12, 2), [Query(A, 1)]);
+}
+
+#[test]
 fn a_notification_at_any_moment_makes_an_end_of_the_sample() {
     let mut rig = Rig::active();
     rig.sample(10);

@@ -112,6 +112,30 @@ fn a_second_request_of_the_same_key_keeps_one_place_in_the_more_urgent_class() {
 }
 
 #[test]
+fn who_is_sampled_does_not_wait_to_be_put_on_the_wire() {
+    let start = crate::test_clock::start();
+    let mut throttle = Throttle::new(rate(1));
+    for key in 0..3 {
+        throttle.request(start, key, TokenClass::Sample);
+    }
+    drain(&mut throttle, start);
+    assert_eq!((throttle.waiting(), throttle.waiting_agents(), throttle.predicted_end(start)), (2, 0, None));
+    for key in 10..13 {
+        throttle.request(start, key, TokenClass::Retry);
+    }
+    assert_eq!((throttle.waiting(), throttle.waiting_agents()), (5, 3));
+    let predicted = throttle.predicted_end(start).expect("three wait");
+    let mut served = Vec::new();
+    while throttle.waiting_agents() > 0 {
+        let at = throttle.poll_timeout().expect("more wait");
+        throttle.handle_timeout(at);
+        served.extend(drain(&mut throttle, at));
+        assert!(at <= predicted);
+    }
+    assert_eq!(served, [10, 11, 12]);
+}
+
+#[test]
 fn the_end_is_predicted_exactly_when_nothing_more_comes() {
     let start = crate::test_clock::start();
     let mut throttle = Throttle::new(rate(15));
