@@ -168,7 +168,7 @@ impl SkypeSubscriber {
 
     /// An agent that the server has not turned away in the same answer is a member now.
     fn joined(&mut self, now: Instant, dialog: DialogKey, key: MemberKey) {
-        let Some(member) = self.members.get(key) else { return };
+        let Some(member) = self.members.get_mut(key) else { return };
         let held = match member.hold {
             Hold::In(found) => found == dialog,
             // Whoever was told to be polled in this answer knows it.
@@ -177,6 +177,7 @@ impl SkypeSubscriber {
         };
         match (held && member.errand == Errand::None, member.wish, member.hold) {
             (true, Wish::Keep, _) => {
+                member.refreshing = false;
                 let (uri, attempt) = (member.uri.clone(), member.attempt);
                 self.effects.push_back(SubscriberEffect::Joined { uri, attempt });
             }

@@ -127,7 +127,8 @@ impl SkypeSubscriber {
 
     /// The agent's machine is served, and takes a token for what is to be asked next.
     pub(super) fn ask_anew(&mut self, key: MemberKey) {
-        if let Some(member) = self.members.get(key) {
+        if let Some(member) = self.members.get_mut(key) {
+            member.refreshing = false;
             let (uri, attempt) = (member.uri.clone(), member.attempt);
             self.effects.push_back(SubscriberEffect::Joined { uri, attempt });
         }

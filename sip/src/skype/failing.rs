@@ -30,15 +30,15 @@ impl SkypeSubscriber {
     /// An agent is gone, but a living dialog goes on listing it: it is taken out of that dialog. Otherwise it would be
     /// subscribed twice when it goes to another endpoint. What is refused for good is not tried again.
     pub(super) fn let_go(&mut self, now: Instant, key: MemberKey, failure: &Failure) {
-        let listed = |hold: Hold| {
-            let dialog = if let Hold::In(dialog) = hold { self.dialogs.get(dialog) } else { None };
-            dialog.is_some_and(|found| {
-                found.phase == Phase::Live && !found.unwanted && matches!(found.kind, Kind::Batch(_))
-            })
-        };
-        let stays = self.members.get(key).is_some_and(|member| listed(member.hold));
-        let settled = self.members.get(key).is_some_and(|member| member.settled);
-        if !stays || (settled && failure.kind != FailureKind::Endpoint) {
+        let Some(member) = self.members.get(key) else { return };
+        let dialog = if let Hold::In(dialog) = member.hold { self.dialogs.get(dialog) } else { None };
+        let living = dialog.filter(|found| found.phase == Phase::Live && !found.unwanted).map(|found| found.kind);
+        let is_endpoints = failure.kind == FailureKind::Endpoint;
+        if living.is_some() && is_endpoints && member.refreshing && member.wish == Wish::Keep {
+            return self.not_refreshed(key, failure);
+        }
+        let stays = matches!(living, Some(Kind::Batch(_)));
+        if !stays || (member.settled && !is_endpoints) {
             return self.fail(key, failure);
         }
         self.dequeue(key);
@@ -55,6 +55,16 @@ impl SkypeSubscriber {
             }
         }
         self.enqueue(now, key);
+    }
+
+    /// The dialog stands until it runs out, whatever became of the refresh (RFC 6665 section 4.1.2.2). The agent's machine
+    /// goes by that, and comes again.
+    fn not_refreshed(&mut self, key: MemberKey, failure: &Failure) {
+        self.dequeue(key);
+        let Some(member) = self.members.get_mut(key) else { return };
+        (member.errand, member.refresh_wanted) = (Errand::None, false);
+        let (uri, attempt) = (member.uri.clone(), member.attempt);
+        self.effects.push_back(SubscriberEffect::Failed { uri, attempt, failure: failure.clone() });
     }
 
     pub(super) fn take_out(&mut self, key: MemberKey) -> Option<Box<super::member::Member>> {

@@ -89,7 +89,8 @@ pub(super) enum Errand {
 ///                            +---- None, held Nowhere (resubscribe) or Polled (quota) <--+
 ///   unsubscribe(): held Nowhere or Polled --> Ended at once; In(dialog) --> Waiting, Asked, Ended
 ///   every state --(refusal, terminated, dialog lost)--> Failed, or Ended where it was to be dropped; when that is the
-///   endpoint's failure and a living dialog goes on listing it: settled --> Waiting, Asked, gone
+///   endpoint's failure and a living dialog goes on listing it: None, held In where its machine was refreshing (it keeps
+///   what it has), otherwise settled --> Waiting, Asked, gone
 /// ```
 #[derive(Debug)]
 pub(super) struct Member {
@@ -103,6 +104,8 @@ pub(super) struct Member {
     pub(super) settled: bool,
     /// A refresh was asked for and has not come.
     pub(super) refresh_wanted: bool,
+    /// Its machine refreshes what it has, and was not told since that it has joined.
+    pub(super) refreshing: bool,
     /// The last document could not be read.
     pub(super) unreadable: bool,
     /// How often it was sent elsewhere since it was last heard of.
@@ -132,6 +135,7 @@ impl Members {
             errand: Errand::None,
             settled: false,
             refresh_wanted: false,
+            refreshing: false,
             unreadable: false,
             moves: 0,
             categories: AgentCategories::default(),

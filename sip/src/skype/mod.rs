@@ -237,7 +237,7 @@ impl Dialect for SkypeSubscriber {
             self.effects.push_back(ended);
         }
         member.attempt = attempt;
-        member.refresh_wanted = false;
+        (member.refresh_wanted, member.refreshing) = (false, false);
         if member.errand == Errand::None {
             self.again_polled(key);
             self.enqueue(now, key);
@@ -251,7 +251,7 @@ impl Dialect for SkypeSubscriber {
             return self.effects.push_back(SubscriberEffect::Failed { uri: uri.clone(), attempt, failure });
         };
         let Some(member) = self.members.get_mut(key) else { return };
-        member.refresh_wanted = false;
+        (member.refresh_wanted, member.refreshing) = (false, true);
         if member.errand == Errand::None {
             self.again_polled(key);
             self.enqueue(now, key);

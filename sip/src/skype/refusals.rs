@@ -176,9 +176,7 @@ impl SkypeSubscriber {
         };
         self.drop_opening(key);
         self.fail_entries(now, key, entries, &failure);
-        if self.dialogs.get(key).is_some() {
-            self.close(now, key, "refused");
-        }
+        self.tidy_single(now, key);
     }
 
     #[allow(clippy::too_many_arguments, reason = "one refusal in all its parts")]

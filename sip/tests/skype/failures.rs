@@ -1,6 +1,6 @@
 //! Dialogs that are lost, ended or refused: table E of the facts.
 
-use presence_core::FailureKind;
+use presence_core::{Attempt, FailureKind};
 use presence_sip::{Dialect, SubscriberEffect};
 
 use crate::pool::{FLUSH, ONE, Pool, TWO, agent, carried, ended, joined, listed, seconds, wants};
@@ -274,9 +274,35 @@ fn presence_that_is_back_ends_every_hold_back() {
 }
 
 #[test]
+fn whose_refresh_fails_with_the_endpoint_stays_in_the_list() {
+    // World 805: the machine keeps what it has until the dialog runs out, and it was taken out of the list behind its back.
+    for status in [480, 404, 500, 503] {
+        let (mut pool, home) = Pool::live(15, &[agent(1), agent(2)]);
+        pool.refresh(&agent(1), ONE);
+        let refresh = pool.flushed();
+        pool.answer(&refresh, status, &[]);
+        let told = std::iter::from_fn(|| pool.told.pop_front()).collect::<Vec<_>>();
+        let failed = |effect: &SubscriberEffect| {
+            matches!(effect, SubscriberEffect::Failed { uri, attempt: ONE, failure }
+                if *uri == agent(1) && failure.kind == FailureKind::Endpoint)
+        };
+        assert_eq!(told.iter().filter(|effect| failed(effect)).count(), 1, "{status}: {told:?}");
+        pool.pass(seconds(300));
+        assert_eq!(pool.sent.len(), 0, "{status}: nobody is taken out");
+        // The server goes on telling how it is, and its machine comes again.
+        pool.refresh(&agent(1), ONE);
+        let again = pool.flushed();
+        assert_eq!((again.call_id(), listed(&again, "subscribe")), (home.call_id(), vec![agent(1).to_string()]));
+        pool.accept_all(&again);
+        assert_eq!(pool.tell(), SubscriberEffect::Joined { uri: agent(1), attempt: ONE });
+    }
+}
+
+#[test]
 fn who_fails_with_the_endpoint_in_a_living_dialog_is_taken_out_of_it_without_a_token() {
     let (mut pool, home) = Pool::live(15, &[agent(1), agent(2), agent(3)]);
-    pool.refresh(&agent(1), ONE);
+    // Its machine is another one, and knows nothing of the dialog.
+    pool.subscribe(&agent(1), TWO);
     pool.unsubscribe(&agent(2), ONE);
     let refresh = pool.flushed();
     pool.answer(&refresh, 480, &[]);
@@ -289,12 +315,12 @@ fn who_fails_with_the_endpoint_in_a_living_dialog_is_taken_out_of_it_without_a_t
     let (kept, gone) = (listed(&taken_out, "subscribe"), listed(&taken_out, "unsubscribe"));
     assert_eq!((kept.len(), gone), (0, vec![agent(1).to_string(), agent(2).to_string()]));
     // Whoever comes back before the answer is put in again, and its old attempt does not end twice.
-    pool.subscribe(&agent(1), TWO);
+    pool.subscribe(&agent(1), Attempt(3));
     pool.quiet();
     pool.answer(&taken_out, 200, &["Expires: 28800"]);
     pool.quiet();
     let back = pool.flushed();
     assert_eq!(listed(&back, "subscribe"), [agent(1).as_str()]);
     pool.accept_all(&back);
-    assert_eq!(pool.tell(), SubscriberEffect::Joined { uri: agent(1), attempt: TWO });
+    assert_eq!(pool.tell(), SubscriberEffect::Joined { uri: agent(1), attempt: Attempt(3) });
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use presence_core::{AgentUri, Attempt};
+use presence_core::{AgentUri, Attempt, FailureKind};
 use presence_sip::{Dialect, Message, Method, SubscriberEffect};
 use proptest::prelude::*;
 
@@ -71,6 +71,8 @@ struct World {
     open: BTreeMap<AgentUri, BTreeSet<Attempt>>,
     /// The present attempt of each agent, which another may take over.
     present: BTreeMap<AgentUri, Attempt>,
+    /// Whose attempts are refreshed and were not said to have joined since: the endpoint's failure may be one of the refresh alone.
+    refreshed: BTreeSet<AgentUri>,
     last: u32,
     /// SUBSCRIBEs without an answer, oldest first, and since when.
     unanswered: Vec<(Instant, Message)>,
@@ -95,6 +97,7 @@ impl World {
             pool,
             open,
             present,
+            refreshed: BTreeSet::new(),
             last: 0,
             unanswered: Vec::new(),
             known: None,
@@ -109,7 +112,7 @@ impl World {
     fn step(&mut self, step: &Step) {
         for (uri, attempt) in std::mem::take(&mut self.wanted) {
             if self.present.get(&uri) == Some(&attempt) {
-                self.pool.refresh(&uri, attempt);
+                self.refresh(&uri, attempt);
             }
         }
         match step {
@@ -118,12 +121,13 @@ impl World {
                 let (uri, attempt) = (agent(*number), Attempt(self.last));
                 self.open.entry(uri.clone()).or_default().insert(attempt);
                 self.present.insert(uri.clone(), attempt);
+                self.refreshed.remove(&uri);
                 self.pool.subscribe(&uri, attempt);
             }
             Step::Refresh(number) => {
                 let uri = agent(*number);
                 if let Some(attempt) = self.present.get(&uri).copied() {
-                    self.pool.refresh(&uri, attempt);
+                    self.refresh(&uri, attempt);
                 }
             }
             Step::Unsubscribe(number) => {
@@ -165,6 +169,11 @@ impl World {
         }
         self.pool.drain();
         self.look();
+    }
+
+    fn refresh(&mut self, uri: &AgentUri, attempt: Attempt) {
+        self.refreshed.insert(uri.clone());
+        self.pool.refresh(uri, attempt);
     }
 
     fn answer(&mut self, code: u16, kind: u8) {
@@ -249,13 +258,23 @@ impl World {
         self.unanswered.retain(|(since, _)| now - *since < Duration::from_secs(32));
         for told in self.pool.told.drain(..) {
             match told {
+                SubscriberEffect::Failed { uri, attempt, failure }
+                    if failure.kind == FailureKind::Endpoint && self.refreshed.contains(&uri) =>
+                {
+                    let is_open = self.open.get(&uri).is_some_and(|open| open.contains(&attempt));
+                    assert!(is_open, "a refresh of an attempt that is over failed");
+                }
                 SubscriberEffect::Failed { uri, attempt, .. } | SubscriberEffect::Ended { uri, attempt } => {
                     assert!(self.open.entry(uri.clone()).or_default().remove(&attempt), "an attempt ended twice");
                     if self.present.get(&uri) == Some(&attempt) {
                         self.present.remove(&uri);
                     }
                 }
-                SubscriberEffect::Joined { uri, attempt } | SubscriberEffect::Notified { uri, attempt, .. } => {
+                SubscriberEffect::Joined { uri, attempt } => {
+                    assert_eq!(self.present.get(&uri), Some(&attempt), "told of an attempt that is over");
+                    self.refreshed.remove(&uri);
+                }
+                SubscriberEffect::Notified { uri, attempt, .. } => {
                     assert_eq!(self.present.get(&uri), Some(&attempt), "told of an attempt that is over");
                 }
                 SubscriberEffect::WantsRefresh { uri, attempt } => {
@@ -342,6 +361,8 @@ proptest! {
             world.pool.subject.leave(world.pool.now);
             world.pool.drain();
             world.look();
+            // Whose refresh has failed may not have been there any more.
+            world.present.retain(|uri, _| !world.refreshed.contains(uri));
             prop_assert!(world.present.is_empty(), "{:?}", world.present);
             world.pool.pass(Duration::from_secs(3));
             world.look();
