@@ -58,6 +58,8 @@ impl Provider {
         let (escalation, fatal) = Escalation::new();
         let identities: Vec<_> = setup.endpoints.iter().map(EndpointSetup::identity).collect();
         let mut legacy = Legacy::new(clock::now(), setup.restored, &identities);
+        let tenants = setup.graph.iter().flat_map(|graph| &graph.settings.tenants).map(|tenant| &*tenant.id);
+        let left_declined = legacy.declined(&setup.rules, tenants);
         let mut machine = ThrottleMachine::with_order(setup.subscriptions_per_second, RecoveryOrder::new(clock::now()));
         resume(&mut machine, &legacy, SourceKind::Ucma);
         let bulletin = Bulletin::new();
@@ -125,6 +127,7 @@ impl Provider {
 
         let rules = Arc::new(setup.rules);
         let mut router = Router::new(Arc::clone(&rules), sources.clone(), escalation, setup.most_agents);
+        router.left_declined = left_declined;
         router.meters = Some(Arc::clone(&bulletin.meters));
         router.calls = pstn.clone().map(|source| (source.clone().recipient(), source.recipient()));
         router.push = attendant.clone().map(Addr::recipient);

@@ -1,13 +1,13 @@
 //! What a run leaves to the next one: collected from the actors in short turns, made into values wherever there is time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::Message;
 use presence_core::{
     AgentUri, Attempt, EndpointMemory, Freshness, GraphMemory, LONGEST_SERVED, Presence, Pushed, Remembered,
-    RememberedAgent, RememberedLife, SourceKind, SubscriptionMemory, Ticket,
+    RememberedAgent, RememberedLife, SourceKind, SourceRules, SubscriptionMemory, Ticket,
 };
 
 use crate::agent::{AgentMemory, Memory};
@@ -144,6 +144,25 @@ impl Legacy {
             graph: remembered.graph,
             last_sent: Some(remembered.last_sent.unwrap_or(now)),
         }
+    }
+
+    /// Agents whom Microsoft Graph is asked about first by these rules, and whom the earlier run had at the source behind it:
+    /// Microsoft had declined them. Who asks a tenant now that no name is known of has to ask for all of them anew.
+    pub(crate) fn declined<'a>(
+        &self,
+        rules: &SourceRules,
+        mut tenants: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<AgentUri> {
+        let asked: BTreeSet<&str> = self.graph.names.iter().map(|name| &*name.tenant).collect();
+        if asked.is_empty() || !tenants.all(|tenant| asked.contains(tenant)) {
+            return BTreeSet::new();
+        }
+        let is_declined = |kind: SourceKind, uri: &AgentUri| {
+            let selection = rules.select(uri);
+            selection.source == Some(SourceKind::MsGraph) && selection.otherwise == Some(kind)
+        };
+        let agents = self.agents.iter().flat_map(|(kind, agents)| agents.keys().map(move |uri| (*kind, uri)));
+        agents.filter(|(kind, uri)| is_declined(*kind, uri)).map(|(_, uri)| uri.clone()).collect()
     }
 
     /// The agents of a source.

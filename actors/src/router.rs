@@ -56,6 +56,8 @@ pub(crate) struct Router {
     uccs: BTreeMap<UccId, Interest>,
     /// Agents that Microsoft Graph does not know, and how many UCCs want each: another source serves them until nobody does.
     declined: BTreeMap<AgentUri, usize>,
+    /// Those that an earlier run knew to be so, until somebody wants them.
+    pub(crate) left_declined: BTreeSet<AgentUri>,
     /// All that is wanted, each agent once.
     wanted: Wanted,
     /// Where those are counted that are turned away.
@@ -79,6 +81,7 @@ impl Router {
             missing: BTreeMap::new(),
             uccs: BTreeMap::new(),
             declined: BTreeMap::new(),
+            left_declined: BTreeSet::new(),
             wanted: Wanted::new(most_agents),
             meters: None,
         }
@@ -193,6 +196,9 @@ impl Handler<Subscribe> for Router {
         }
         if let Err(why) = self.wanted.admit(&uri) {
             return self.turn_away(&ucc, uri, why);
+        }
+        if self.left_declined.remove(&uri) {
+            self.declined.insert(uri.clone(), 0);
         }
         match self.source(&uri) {
             Some(source) => {

@@ -72,7 +72,7 @@ export class Live {
       const word = ({ availability, activity }) => availability.name + (activity ? ` (${activity})` : "");
       const text = `silent loss at the ${endpoint} endpoint: ${word(held)} was held, it is ${word(said)}`;
       const agent = make("button.feed-agent", { type: "button", tabindex: "-1", title: uri, click: () => this.open(uri) }, uriParts(uri)[1]);
-      return make("li.feed-endpoint", { "data-up": "false" }, time, agent, make("span.feed-text", {}, text));
+      return make("li.feed-endpoint", { "data-up": "false" }, time, make("span.feed-text", {}, agent, ` ${text}`));
     }
     if (event.type === "graph") return make("li.feed-endpoint", { "data-up": String(event.good) }, time, make("span.feed-text", {}, event.text));
     const [, address] = uriParts(event.uri);
