@@ -115,6 +115,7 @@ fn what_vanishes_is_missed_and_mended() {
         vanishing("lost NOTIFYs", simple, drop_some(Way::ToClient, "NOTIFY").requests(), 3),
         vanishing("lost answers to NOTIFY", simple, drop_some(Way::ToServer, "NOTIFY").answers(), 3),
         vanishing("lost SUBSCRIBEs of lists", skype, drop_some(Way::ToServer, "SUBSCRIBE").requests(), 1),
+        vanishing("lost answers to lists", skype, drop_some(Way::ToClient, "SUBSCRIBE").answers(), 1),
         vanishing("lost REGISTERs", skype, drop_some(Way::ToServer, "REGISTER").requests(), 1),
         silent("silence", simple),
         silent("silence of a list's dialog", skype),
