@@ -106,6 +106,8 @@ pub struct SkypeSubscriber {
     paused_until: Option<Instant>,
     /// Presence was said to be away, and nothing was heard since.
     presence_away: bool,
+    /// When the registration was last renewed because it was in doubt.
+    renewed_at: Option<Instant>,
     /// An OPTIONS on its way.
     options: Option<ClientTransaction>,
     /// A question about the pool is open.
@@ -167,6 +169,7 @@ impl SkypeSubscriber {
             waits_for_orphans: false,
             paused_until: None,
             presence_away: false,
+            renewed_at: None,
             options: None,
             probing: false,
             departure: None,

@@ -174,7 +174,12 @@ impl SkypeSubscriber {
                 self.take_answer(at, response);
             }
             401 | 407 if self.may_answer(response, challenges) => self.put_question(now, at, challenges + 1),
-            _ => self.end_query(at),
+            _ => {
+                self.end_query(at);
+                if status == 480 {
+                    self.doubt_registration(now);
+                }
+            }
         }
         true
     }

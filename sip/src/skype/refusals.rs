@@ -212,6 +212,9 @@ impl SkypeSubscriber {
                 }
                 self.hold_back(now, batch);
                 self.fail_entries(now, key, entries, &endpoint(failure));
+                if status == 480 && batch == HOME {
+                    self.doubt_registration(now);
+                }
             }
         }
     }

@@ -18,6 +18,9 @@ use crate::transaction::{Answer, ClientTransaction, Due};
 /// How long a pool is left alone that answers 503 and does not say for how long.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// A registration in doubt is renewed so often at most.
+const RENEWALS: Duration = Duration::from_secs(60);
+
 /// A pool that wants to be left alone for longer is asked again after this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -104,6 +107,19 @@ impl SkypeSubscriber {
         if std::mem::take(&mut self.probing) {
             self.effects.push_back(SubscriberEffect::ProbeAnswered);
         }
+    }
+
+    /// The pool finds no way to us: it may have dropped our registration, and the word of it was lost. Otherwise that is found when
+    /// it falls due, after hours in which nobody is notified. For a pool that has it this is a refresh.
+    pub(super) fn doubt_registration(&mut self, now: Instant) {
+        let lately = self.renewed_at.is_some_and(|at| now.saturating_duration_since(at) < RENEWALS);
+        let otherwise_known = self.presence_away || self.departure.is_some() || !self.registration.is_registered();
+        if lately || otherwise_known {
+            return;
+        }
+        self.renewed_at = Some(now);
+        self.registration.register(now);
+        self.drain_registration(now);
     }
 
     /// The pool cannot serve presence for now; whoever keeps the endpoint waits before it asks again.

@@ -276,7 +276,7 @@ fn presence_that_is_back_ends_every_hold_back() {
 #[test]
 fn whose_refresh_fails_with_the_endpoint_stays_in_the_list() {
     // World 805: the machine keeps what it has until the dialog runs out, and it was taken out of the list behind its back.
-    for status in [480, 404, 500, 503] {
+    for status in [404, 500, 503] {
         let (mut pool, home) = Pool::live(15, &[agent(1), agent(2)]);
         pool.refresh(&agent(1), ONE);
         let refresh = pool.flushed();
@@ -295,6 +295,34 @@ fn whose_refresh_fails_with_the_endpoint_stays_in_the_list() {
         assert_eq!((again.call_id(), listed(&again, "subscribe")), (home.call_id(), vec![agent(1).to_string()]));
         pool.accept_all(&again);
         assert_eq!(pool.tell(), SubscriberEffect::Joined { uri: agent(1), attempt: ONE });
+    }
+}
+
+#[test]
+fn a_pool_that_finds_no_way_to_us_is_registered_with_again() {
+    // Worlds 775 and 3017: the word that the registration was ended had got lost, and every value stayed as it was for hours.
+    let (mut pool, _) = Pool::live(15, &[agent(1), agent(2)]);
+    pool.refresh(&agent(1), ONE);
+    let refresh = pool.flushed();
+    pool.answer(&refresh, 480, &[]);
+    assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+    let register = pool.request();
+    assert_eq!(register.method(), Some(&presence_sip::Method::Register));
+    pool.accept_register(&register);
+    // Once a minute at most.
+    pool.refresh(&agent(2), ONE);
+    pool.pass(seconds(10));
+    let again = pool.request();
+    pool.answer(&again, 480, &[]);
+    assert_eq!(pool.failure().kind, FailureKind::Endpoint);
+    pool.silent();
+    // A pool that had dropped the registration has no dialog of ours either.
+    pool.refresh(&agent(1), ONE);
+    pool.pass(seconds(12));
+    let known = pool.request();
+    pool.answer(&known, 481, &[]);
+    for _ in 0..2 {
+        assert_eq!(pool.failure().kind, FailureKind::Dialog);
     }
 }
 
