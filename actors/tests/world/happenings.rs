@@ -5,7 +5,7 @@ use std::time::Duration;
 use presence_actors::{Push, now};
 use presence_core::{Availability, EndpointKind, Status};
 
-use crate::site::{Kind, SIDES};
+use crate::site::{Kind, MOST_OWED, SIDES};
 use crate::support::{agent, seconds};
 use crate::weather::Storm;
 use crate::world::{STRANGERS, World, desk, line};
@@ -154,8 +154,7 @@ impl World {
     }
 
     fn overload(&mut self) {
-        // A front end that refuses a farewell for two minutes keeps a list that we begin anew (decision 0019).
-        let most = if self.kind == Kind::Skype { 5 } else { 60 };
+        let most = if self.kind == Kind::Skype { MOST_OWED as usize } else { 60 };
         let times = 1 + u32::try_from(self.below(most)).unwrap();
         let wait = self.dice.chance(1, 2).then(|| seconds(1 + self.dice.below(30)));
         self.tell(format!("{times} requests get 503, {wait:?}"));
@@ -216,6 +215,10 @@ impl World {
         self.queues.clear();
         let warm = self.dice.chance(1, 2);
         self.left = if warm { Some(self.process().provider.remember().await) } else { None };
+        // A pool that cannot be reached is told of no end (world 781).
+        for side in (0..SIDES).filter(|side| !self.site.is_connected(*side)) {
+            self.site.died(side, self.expires + seconds(60));
+        }
         let in_order = self.process.take().unwrap().shut_down().await;
         let settings = self.settings;
         let endpoints = 1 + self.below(2);

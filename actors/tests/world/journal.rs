@@ -91,6 +91,16 @@ impl Journal {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(bytes.len());
         let head = String::from_utf8_lossy(&bytes[..end]).replace("\r\n", "|");
         self.tell(now(), &format!("{connection}< {} {head}", bytes.len()));
+        self.document(bytes.get(end + 4..).unwrap_or_default());
+    }
+
+    /// What a message carries is in the trace alone, beneath its head.
+    fn document(&mut self, body: &[u8]) {
+        if let Some(trace) = self.trace.as_mut().filter(|_| !body.is_empty()) {
+            let text = String::from_utf8_lossy(body).replace("\r\n", "\n");
+            text.lines().for_each(|line| writeln!(trace, "    {line}").unwrap());
+            trace.flush().unwrap();
+        }
     }
 
     /// What the weather had in its hands has come through.
@@ -109,6 +119,7 @@ impl Journal {
             write!(text, "|{name}: {value}").unwrap();
         }
         self.tell(now(), &text);
+        self.document(message.body());
         if message.method() == Some(&Method::Subscribe) {
             self.subscribed(message);
         }

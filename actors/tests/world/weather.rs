@@ -1,9 +1,12 @@
 //! The weather between the pool and us: NOTIFYs that are lost, late, twice or in another order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use presence_simulator::Dice;
+
+/// So many times of doubt are remembered for an agent: more than there can be between two looks.
+const DOUBTS_KEPT: usize = 64;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,8 @@ pub(crate) struct Weather {
     storm: Option<Storm>,
     sent: u64,
     unheard: BTreeMap<usize, Unheard>,
+    /// From when to when such a word had not arrived, the last times for each agent.
+    doubts: BTreeMap<usize, VecDeque<(Instant, Instant)>>,
     /// The greatest number that arrived, by Call-ID: what is overtaken in its dialog says nothing any more.
     arrived: BTreeMap<Vec<u8>, u64>,
     /// When a NOTIFY of an agent last did not arrive as it should.
@@ -46,13 +51,15 @@ pub(crate) struct Tally {
 
 impl Weather {
     pub(crate) fn new(seed: u64, agents: usize) -> Self {
-        let (unheard, arrived, spoilt) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (unheard, doubts) = (BTreeMap::new(), BTreeMap::new());
+        let (arrived, spoilt) = (BTreeMap::new(), BTreeMap::new());
         Self {
             agents,
             dice: Dice::new(seed ^ 0x5747),
             storm: None,
             sent: 0,
             unheard,
+            doubts,
             arrived,
             spoilt,
             tally: Tally::default(),
@@ -112,7 +119,7 @@ impl Weather {
     }
 
     /// A message has arrived at us.
-    pub(crate) fn arrived(&mut self, number: u64, bytes: &[u8]) {
+    pub(crate) fn arrived(&mut self, now: Instant, number: u64, bytes: &[u8]) {
         if number == 0 {
             return;
         }
@@ -122,7 +129,12 @@ impl Weather {
         }
         *last = number;
         for agent in agents_in(bytes) {
-            if self.unheard.get(&agent).is_some_and(|unheard| unheard.number == number) {
+            if let Some(unheard) = self.unheard.get(&agent).filter(|unheard| unheard.number == number) {
+                let doubts = self.doubts.entry(agent).or_default();
+                doubts.push_back((unheard.since, now));
+                if doubts.len() > DOUBTS_KEPT {
+                    doubts.pop_front();
+                }
                 self.unheard.remove(&agent);
             }
         }
@@ -141,14 +153,25 @@ impl Weather {
         self.spoilt.get(&agent).copied()
     }
 
+    /// Whether nobody could know at this time how this agent was. What a queue was told is read later than it was told, and the
+    /// word that was missing then may have arrived since (world 723).
+    pub(crate) fn was_in_doubt(&self, agent: usize, at: Instant) -> bool {
+        let is_open = self.unheard.get(&agent).is_some_and(|unheard| unheard.since <= at);
+        let doubts = self.doubts.get(&agent).into_iter().flatten();
+        is_open || doubts.into_iter().any(|(since, until)| *since <= at && at <= *until)
+    }
+
     /// Since when nobody can know how this agent is.
     pub(crate) fn doubt(&self, agent: usize) -> Option<Instant> {
         self.unheard.get(&agent).map(|unheard| unheard.since)
     }
 }
 
+/// Of presence. The word of a front end that it has ended the registration always arrives: with it go all dialogs, and where it is lost
+/// (world 775) that is found with the next request that is refused, which may be a refresh in half an hour.
 pub(crate) fn is_notification(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"NOTIFY ") || bytes.starts_with(b"BENOTIFY ")
+    let begins = bytes.starts_with(b"NOTIFY ") || bytes.starts_with(b"BENOTIFY ");
+    begins && !has(bytes, b"registration-notify")
 }
 
 /// A 200 that carries what a NOTIFY would: it has a place among them.

@@ -253,7 +253,7 @@ impl World {
                 let told = presence.status.availability;
                 let from = at.checked_sub(slack(&late, at)).unwrap_or(self.begin);
                 if !truth.was(who, from, at, |state| state.availability() == told)
-                    && self.site.weather(|weather| weather.doubt(who)).is_none()
+                    && !self.site.weather(|weather| weather.was_in_doubt(who, at))
                 {
                     let (truth, at_pool) = (truth.story(who, at), self.site.describe(who));
                     wrong.push(format!("ucc{number} was told that {uri} is {told:?}: {truth}; at the pool {at_pool}"));

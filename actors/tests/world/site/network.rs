@@ -1,6 +1,7 @@
 //! What is between the machine of the pool and our endpoints: connections, and what becomes of each message.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use presence_actors::now;
@@ -10,7 +11,7 @@ use presence_sip::{Frame, Framer, Limits, Message, Method};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
 use tokio::sync::mpsc;
 
-use super::{Line, Machine, Shared, Side, refusing};
+use super::{Line, Machine, OWED, Shared, Side, refusing};
 
 impl Shared {
     pub(super) fn flush(self: &Rc<Self>) {
@@ -43,6 +44,10 @@ impl Shared {
         self.journal.borrow_mut().sent(connection.0, &bytes);
         if [b"SIP/2.0 4", b"SIP/2.0 5"].iter().any(|begin| bytes.starts_with(*begin)) {
             self.weather.borrow_mut().refused(now(), &bytes);
+            self.asked_for_rest(connection, &bytes);
+            if is_owed(&bytes) {
+                self.owed.set(self.owed.get().saturating_sub(1));
+            }
         }
         let (number, fates) = self.weather.borrow_mut().fates(now(), &bytes);
         for wait in fates {
@@ -58,13 +63,27 @@ impl Shared {
         }
     }
 
+    /// Who asks to be left alone goes on listing for so long whom we would take out of its list (world 859: an agent whose
+    /// actor died was refused with 503 and went to the other endpoint).
+    fn asked_for_rest(&self, connection: ConnectionId, bytes: &[u8]) {
+        let head = String::from_utf8_lossy(bytes);
+        let seconds =
+            head.lines().find_map(|line| line.strip_prefix("Retry-After: ")).and_then(|text| text.parse().ok());
+        let side = self.lines.borrow().get(&connection).map(|line| line.side);
+        if let (Some(seconds), Some(side)) = (seconds, side) {
+            let until = now() + Duration::from_secs(seconds);
+            let died = &mut self.died.borrow_mut()[side];
+            *died = until.max(*died);
+        }
+    }
+
     fn deliver(&self, connection: ConnectionId, number: u64, bytes: Bytes) {
         let lines = self.lines.borrow();
         if lines.get(&connection).is_some_and(|line| line.out.send(bytes.clone()).is_ok()) {
             if number > 0 {
                 self.journal.borrow_mut().arrived(number, &bytes);
             }
-            self.weather.borrow_mut().arrived(number, &bytes);
+            self.weather.borrow_mut().arrived(now(), number, &bytes);
         }
     }
 
@@ -174,4 +193,9 @@ pub(super) async fn keep_time(shared: Rc<Shared>) {
             None => shared.changed.notified().await,
         }
     }
+}
+
+/// Whether it is one of the 503 that were asked for.
+fn is_owed(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes).contains(&format!("ms-diagnostics: {OWED};"))
 }
