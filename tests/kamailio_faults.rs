@@ -1,6 +1,7 @@
 //! The real program and a real Kamailio over a network that goes wrong.
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test binary has no reader of its docs and may panic")]
+#![allow(clippy::disallowed_methods, reason = "Kamailio lives in real time")]
 
 mod process;
 mod support;
@@ -189,7 +190,6 @@ fn what_kamailio_ended_in_silence_is_found_before_anybody_changes() {
     let Some(mut stage) = stage else { return };
     let again = || stage.proxy.counters().connections == 2;
     assert!(eventually(again), "{:?}", stage.proxy.counters());
-    #[allow(clippy::disallowed_methods, reason = "Kamailio lives in real time")]
     let since = std::time::Instant::now();
     stage.until_told("Away", "a reset");
     let short = eventually(|| stage.subscriptions() < AGENTS);
