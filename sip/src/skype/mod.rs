@@ -106,6 +106,8 @@ pub struct SkypeSubscriber {
     paused_until: Option<Instant>,
     /// Presence was said to be away, and nothing was heard since.
     presence_away: bool,
+    /// The pool has said that its presence service is away, and not that it is back.
+    services_away: bool,
     /// When the registration was last renewed because it was in doubt.
     renewed_at: Option<Instant>,
     /// An OPTIONS on its way.
@@ -169,6 +171,7 @@ impl SkypeSubscriber {
             waits_for_orphans: false,
             paused_until: None,
             presence_away: false,
+            services_away: false,
             renewed_at: None,
             options: None,
             probing: false,

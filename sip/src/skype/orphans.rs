@@ -39,6 +39,7 @@ impl SkypeSubscriber {
     pub(super) fn abandon(&mut self, now: Instant, server: Server, failure: &Failure) {
         let failure = Failure { kind: FailureKind::Endpoint, ..failure.clone() };
         self.queries_lost();
+        self.services_away = false;
         for key in self.members.keys() {
             let Some(member) = self.members.get(key) else { continue };
             if member.errand == Errand::None && member.wish == Wish::Keep {

@@ -113,8 +113,8 @@ impl SkypeSubscriber {
     /// it falls due, after hours in which nobody is notified. For a pool that has it this is a refresh.
     pub(super) fn doubt_registration(&mut self, now: Instant) {
         let lately = self.renewed_at.is_some_and(|at| now.saturating_duration_since(at) < RENEWALS);
-        let otherwise_known = self.presence_away || self.departure.is_some() || !self.registration.is_registered();
-        if lately || otherwise_known {
+        let is_going = self.departure.is_some() || !self.registration.is_registered();
+        if lately || is_going || self.services_away {
             return;
         }
         self.renewed_at = Some(now);
@@ -169,8 +169,12 @@ impl SkypeSubscriber {
                     self.probing = false;
                     self.effects.push_back(SubscriberEffect::Redirected { host, port });
                 }
-                RegistrationEffect::PresenceUnavailable(failure) => self.presence_unavailable(failure),
+                RegistrationEffect::PresenceUnavailable(failure) => {
+                    self.services_away = true;
+                    self.presence_unavailable(failure);
+                }
                 RegistrationEffect::PresenceAvailable => {
+                    self.services_away = false;
                     self.presence_away = false;
                     self.relieve_all(now);
                     self.effects.push_back(SubscriberEffect::PresenceAvailable);
