@@ -19,6 +19,10 @@ impl Watchers {
     /// Adds a UCC; one that is there already is not added twice.
     pub(crate) fn add(&mut self, ucc: Arc<UccHandle>) {
         if !self.uccs.iter().any(|known| known.id() == ucc.id()) {
+            // Most agents have few, and there are many agents.
+            if self.uccs.len() < 4 {
+                self.uccs.reserve_exact(1);
+            }
             self.uccs.push(ucc);
             self.version = self.version.wrapping_add(1);
         }

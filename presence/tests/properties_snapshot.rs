@@ -103,7 +103,7 @@ fn subscribed() -> impl Strategy<Value = RememberedAgent> {
                 sequence,
                 failures,
                 home,
-                abandoned,
+                abandoned: abandoned.map(Box::new),
                 attempt,
                 ticket,
                 dialogs,

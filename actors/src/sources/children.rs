@@ -31,7 +31,8 @@ struct Child {
 /// The agents of one source.
 pub(crate) struct Children {
     kind: SourceKind,
-    children: BTreeMap<AgentUri, Child>,
+    /// Boxed: half of a tree's places are empty.
+    children: BTreeMap<AgentUri, Box<Child>>,
     quarantine: BTreeSet<(Instant, AgentUri)>,
     incarnations: u32,
     restarts: u64,
@@ -87,7 +88,7 @@ impl Children {
                 watchers: Watchers::default(),
                 budget: None,
             };
-            self.children.insert(uri.clone(), child);
+            self.children.insert(uri.clone(), Box::new(child));
         }
     }
 

@@ -6,7 +6,8 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 pub use coverage::Coverage;
@@ -24,13 +25,13 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// A request for a token, of which [`RecoveryOrder`] must know whose it is.
 pub trait Request: Ord + Clone {
     /// Who asks for tokens.
-    type Agent: Ord + Clone;
+    type Agent: Ord + Hash + Clone;
 
     /// Who asks.
     fn agent(&self) -> &Self::Agent;
 }
 
-impl<A: Ord + Clone, T: Ord + Clone> Request for (A, T) {
+impl<A: Ord + Hash + Clone, T: Ord + Hash + Clone> Request for (A, T) {
     type Agent = A;
 
     fn agent(&self) -> &A {
@@ -79,7 +80,7 @@ pub struct Standing {
 /// agent of a UCC that finds or loses its only agent by it, which happens to a UCC a few times in a recovery.
 #[derive(Clone, Debug)]
 pub struct RecoveryOrder<K: Request> {
-    places: BTreeMap<K::Agent, u32>,
+    places: HashMap<K::Agent, u32>,
     slots: Vec<Slot>,
     vacant: Vec<u32>,
     uccs: Uccs,
@@ -121,15 +122,15 @@ impl Slot {
 impl<K: Request> RecoveryOrder<K> {
     /// Nobody is known yet. Who is on the way counts.
     #[must_use]
-    pub const fn new(now: Instant) -> Self {
+    pub fn new(now: Instant) -> Self {
         Self::with_foresight(now, true)
     }
 
     /// With or without counting who is on the way: to measure what that is worth.
     #[must_use]
-    pub const fn with_foresight(now: Instant, foresight: bool) -> Self {
+    pub fn with_foresight(now: Instant, foresight: bool) -> Self {
         Self {
-            places: BTreeMap::new(),
+            places: HashMap::new(),
             slots: Vec::new(),
             vacant: Vec::new(),
             uccs: Uccs::new(foresight),

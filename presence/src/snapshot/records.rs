@@ -189,7 +189,7 @@ impl<'a> AgentRecord<'a> {
             postponed: memory.postponed,
             user: memory.home == EndpointKind::User,
             retry_at: memory.retry_at.map(|at| clock.moment(at)),
-            abandoned: memory.abandoned.as_ref().map(FailureRecord::of),
+            abandoned: memory.abandoned.as_deref().map(FailureRecord::of),
         }
     }
 
@@ -203,7 +203,7 @@ impl<'a> AgentRecord<'a> {
             sequence: self.sequence,
             failures: self.failures,
             home: if self.user { EndpointKind::User } else { EndpointKind::Application },
-            abandoned: self.abandoned.as_ref().map(FailureRecord::failure),
+            abandoned: self.abandoned.as_ref().map(|failure| Box::new(failure.failure())),
             attempt: Attempt(0),
             ticket: Ticket(0),
             dialogs: [None; 2],

@@ -129,7 +129,7 @@ impl Subscription {
                 let rest = ENDPOINT_REST.max(failure.retry_after.unwrap_or_default());
                 self.drop_refresh(dialog);
                 dialog.refresh = Refresh::Scheduled { at: after(now, rest) };
-                self.last_failure = Some(failure);
+                self.last_failure = Some(Box::new(failure));
                 self.enter(State::Active(dialog), "the refresh failed, the dialog stands");
             }
             State::Active(dialog) => {

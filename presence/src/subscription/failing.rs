@@ -10,7 +10,7 @@ impl Subscription {
     /// The wanted dialog failed, or could not be had. It is not held by the endpoint, except after a failure of the
     /// endpoint itself.
     pub(super) fn fail(&mut self, now: Instant, via: EndpointKind, attempt: Attempt, failure: Failure) {
-        self.last_failure = Some(failure.clone());
+        self.last_failure = Some(Box::new(failure.clone()));
         match failure.kind {
             FailureKind::Transient | FailureKind::NotFound | FailureKind::Forbidden => {
                 self.refused(now, via, failure);

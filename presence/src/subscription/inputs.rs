@@ -103,11 +103,13 @@ impl Subscription {
 
     fn wanted(&mut self, now: Instant) {
         match self.state {
-            State::Idle => match self.legacy.held_until.take().filter(|at| now < *at) {
-                // Nothing but its time, or a revival, ends it: which endpoints had refused is not known any more.
-                Some(until) => self.enter(State::BackingOff { until }, "wanted, and its time has not come"),
-                None => self.choose(now, "wanted"),
-            },
+            State::Idle => {
+                match self.legacy.as_mut().and_then(|legacy| legacy.held_until.take()).filter(|at| now < *at) {
+                    // Nothing but its time, or a revival, ends it: which endpoints had refused is not known any more.
+                    Some(until) => self.enter(State::BackingOff { until }, "wanted, and its time has not come"),
+                    None => self.choose(now, "wanted"),
+                }
+            }
             State::Withdrawing { via, attempt, answer_by } => {
                 self.enter(State::Subscribing { via, attempt, answer_by }, "wanted again");
             }

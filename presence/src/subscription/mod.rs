@@ -95,9 +95,10 @@ pub struct Subscription {
     loops: u32,
     /// A dialog that ends before this is one too many.
     guarded_until: Option<Instant>,
-    last_failure: Option<Failure>,
+    /// Boxed, as what follows: few agents have them, and every agent has their place.
+    last_failure: Option<Box<Failure>>,
     /// What an earlier process has left, until it is used.
-    legacy: Legacy,
+    legacy: Option<Box<Legacy>>,
     /// Nearly always none, and then a word of memory.
     sampling: Option<Box<Sampling>>,
 }
@@ -128,7 +129,7 @@ impl Subscription {
             loops: 0,
             guarded_until: None,
             last_failure: None,
-            legacy: Legacy::default(),
+            legacy: None,
             sampling: None,
         };
         if let Some(memory) = memory {
@@ -188,7 +189,7 @@ impl Subscription {
             via: self.state.via(),
             failures: self.failures,
             next_retry: self.state.next_retry(),
-            last_failure: self.last_failure.clone(),
+            last_failure: self.last_failure.as_deref().cloned(),
             expires_at: self.state.expires_at(),
         }
     }
@@ -211,7 +212,7 @@ impl Subscription {
             dialogs: EndpointKind::ALL.map(dialog),
             confirmed: self.last_known(now).map(|(_, confirmed)| confirmed),
             postponed: self.postponed,
-            retry_at: self.state.next_retry().or(self.legacy.held_until),
+            retry_at: self.state.next_retry().or(self.held_until()),
         }
     }
 
@@ -242,7 +243,7 @@ impl Subscription {
         self.guarded_until = None;
         self.loops = 0;
         self.last_failure = None;
-        self.legacy = Legacy::default();
+        self.legacy = None;
         self.enter(State::Idle, why);
         let change = self.publication.forget(now);
         self.publish(change);

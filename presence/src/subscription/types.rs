@@ -319,7 +319,7 @@ pub struct SubscriptionMemory {
     /// The endpoint that served last.
     pub home: EndpointKind,
     /// Why it was given up, if it was.
-    pub abandoned: Option<Failure>,
+    pub abandoned: Option<Box<Failure>>,
     /// The last attempt's number; the new life goes on well above it.
     pub attempt: Attempt,
     /// The last ticket's number; the new life goes on well above it.
