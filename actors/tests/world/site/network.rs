@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 
 use super::{Line, Machine, OWED, Shared, Side, refusing};
 
+/// How long an endpoint is left alone whose list was refused, at most, and until the next moment of gathering.
+const REST: Duration = Duration::from_secs(60 + 4);
+
 impl Shared {
     pub(super) fn flush(self: &Rc<Self>) {
         loop {
@@ -44,7 +47,7 @@ impl Shared {
         self.journal.borrow_mut().sent(connection.0, &bytes);
         if [b"SIP/2.0 4", b"SIP/2.0 5"].iter().any(|begin| bytes.starts_with(*begin)) {
             self.weather.borrow_mut().refused(now(), &bytes);
-            self.asked_for_rest(connection, &bytes);
+            self.refuses_a_list(connection, &bytes);
             if is_owed(&bytes) {
                 self.owed.set(self.owed.get().saturating_sub(1));
             }
@@ -63,15 +66,14 @@ impl Shared {
         }
     }
 
-    /// Who asks to be left alone goes on listing for so long whom we would take out of its list (world 859: an agent whose
-    /// actor died was refused with 503 and went to the other endpoint).
-    fn asked_for_rest(&self, connection: ConnectionId, bytes: &[u8]) {
+    /// A front end that refuses a list goes on listing whom we would take out of it, until we may ask again: when its
+    /// Retry-After is over (world 859: an agent whose actor died went to the other endpoint), or our own rest (7005).
+    fn refuses_a_list(&self, connection: ConnectionId, bytes: &[u8]) {
         let head = String::from_utf8_lossy(bytes);
-        let seconds =
-            head.lines().find_map(|line| line.strip_prefix("Retry-After: ")).and_then(|text| text.parse().ok());
+        let asked = head.lines().find_map(|line| line.strip_prefix("Retry-After: ")).and_then(|text| text.parse().ok());
         let side = self.lines.borrow().get(&connection).map(|line| line.side);
-        if let (Some(seconds), Some(side)) = (seconds, side) {
-            let until = now() + Duration::from_secs(seconds);
+        if let Some(side) = side.filter(|_| head.contains(" SUBSCRIBE")) {
+            let until = now() + asked.map_or(REST, |seconds| REST.max(Duration::from_secs(seconds)));
             let died = &mut self.died.borrow_mut()[side];
             *died = until.max(*died);
         }
