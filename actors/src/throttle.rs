@@ -1,6 +1,6 @@
 //! The actor that metes out the right to be put on the wire.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ pub(crate) type Machine = ThrottleMachine<(AgentUri, Ticket), RecoveryOrder<(Age
 pub(crate) struct Throttle {
     machine: Machine,
     /// Who waits, and since when.
-    waiting: HashMap<(AgentUri, Ticket), (Recipient<Granted>, Instant)>,
+    waiting: BTreeMap<(AgentUri, Ticket), (Recipient<Granted>, Instant)>,
     granted: u64,
     /// What was said last: the rate is lowered.
     told_lowered: bool,
@@ -53,8 +53,8 @@ pub struct ThrottleView {
 pub(crate) struct ObserveThrottle;
 
 impl Throttle {
-    pub(crate) fn new(machine: Machine, meters: Arc<Meters>, escalation: Escalation) -> Self {
-        Self { machine, waiting: HashMap::new(), granted: 0, told_lowered: false, meters, escalation, timer: None }
+    pub(crate) const fn new(machine: Machine, meters: Arc<Meters>, escalation: Escalation) -> Self {
+        Self { machine, waiting: BTreeMap::new(), granted: 0, told_lowered: false, meters, escalation, timer: None }
     }
 
     fn drive(&mut self, ctx: &mut Context<Self>) {

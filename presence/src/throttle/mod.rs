@@ -6,8 +6,7 @@ mod resume;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -68,14 +67,14 @@ pub struct Throttle<K, O = OldestFirst<K>> {
     /// When the next token is due by the pace; `None` before the first grant.
     due: Option<Instant>,
     waiting: O,
-    places: HashMap<K, (TokenClass, u64)>,
+    places: BTreeMap<K, (TokenClass, u64)>,
     granted: VecDeque<K>,
     /// When each token was granted that is not known to have been sent.
     on_its_way: VecDeque<Instant>,
     next_place: u64,
 }
 
-impl<K: Ord + Hash + Clone> Throttle<K> {
+impl<K: Ord + Clone> Throttle<K> {
     /// A throttle that grants at most this many tokens in any second (MaxPresenceSubscriptionsPerSecond), the oldest request
     /// of a class first.
     #[must_use]
@@ -84,7 +83,7 @@ impl<K: Ord + Hash + Clone> Throttle<K> {
     }
 }
 
-impl<K: Ord + Hash + Clone, O: Order<K>> Throttle<K, O> {
+impl<K: Ord + Clone, O: Order<K>> Throttle<K, O> {
     /// A throttle that grants at most this many tokens in any second, in this order.
     #[must_use]
     pub fn with_order(per_second: NonZeroU32, order: O) -> Self {
@@ -93,7 +92,7 @@ impl<K: Ord + Hash + Clone, O: Order<K>> Throttle<K, O> {
             on_its_way: VecDeque::new(),
             due: None,
             waiting: order,
-            places: HashMap::new(),
+            places: BTreeMap::new(),
             granted: VecDeque::new(),
             next_place: 0,
         }

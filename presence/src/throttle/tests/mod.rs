@@ -11,7 +11,7 @@ fn rate(per_second: u32) -> NonZeroU32 {
 }
 
 /// Polls all that is granted, and has it reach the wire at once.
-fn drain<K: Ord + Hash + Clone>(throttle: &mut Throttle<K>, now: Instant) -> Vec<K> {
+fn drain<K: Ord + Clone>(throttle: &mut Throttle<K>, now: Instant) -> Vec<K> {
     let next = || {
         let key = throttle.poll_granted()?;
         throttle.sent(now);
