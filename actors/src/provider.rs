@@ -195,21 +195,24 @@ impl Provider {
     }
 
     /// What the next run is to begin with, as of now; [`Setup::restored`] gives it back. Without the queues of other
-    /// processes, which are the caller's.
+    /// processes, which are the caller's. Nothing when [`Provider::collect`] fails.
     pub async fn remember(&self) -> Remembered {
-        self.collect().await.read()
+        self.collect().await.map(Collected::read).unwrap_or_default()
     }
 
     /// The same in two steps: this one takes the actors' time in short turns, and [`Collected::read`] takes the time of
     /// whoever calls it.
-    pub async fn collect(&self) -> Collected {
+    ///
+    /// # Errors
+    /// When one of the actors is gone: half of what there is would be taken for all of it by the next run.
+    pub async fn collect(&self) -> Result<Collected, MailboxError> {
         let mut collected = Collected { at: Some(clock::now()), ..Collected::default() };
         for source in self.sources.iter().filter(|source| source.kind != SourceKind::Pstn) {
             for unclaimed in [false, true] {
                 let mut after = None;
                 loop {
                     let turn = CollectAgents { after: after.take(), unclaimed };
-                    let agents = source.collect.send(turn).await.unwrap_or_default();
+                    let agents = source.collect.send(turn).await?;
                     let is_last = agents.len() < AGENTS_PER_TURN;
                     after = agents.last().map(|(uri, _)| uri.clone());
                     collected.agents.extend(agents.into_iter().map(|(uri, kept)| (source.kind, uri, kept)));
@@ -220,17 +223,16 @@ impl Provider {
             }
         }
         if let Some(source) = &self.ucma {
-            collected.rest.endpoints = source.send(CollectEndpoints).await.unwrap_or_default();
+            collected.rest.endpoints = source.send(CollectEndpoints).await?;
         }
-        if let Ok(throttle) = self.throttle.send(ObserveThrottle).await
-            && throttle.rate < f64::from(throttle.configured_rate)
-        {
+        let throttle = self.throttle.send(ObserveThrottle).await?;
+        if throttle.rate < f64::from(throttle.configured_rate) {
             collected.rest.rates.push((SourceKind::Ucma, throttle.rate));
         }
         if let Some((source, _)) = &self.graph {
             let mut after = None;
             loop {
-                let memory = source.send(CollectGraph { after: after.take() }).await.unwrap_or_default();
+                let memory = source.send(CollectGraph { after: after.take() }).await?;
                 after = memory.names.last().map(|name| (Arc::clone(&name.tenant), Arc::clone(&name.name)));
                 collected.rest.graph.accounts.extend(memory.accounts);
                 collected.rest.graph.names.extend(memory.names);
@@ -239,7 +241,7 @@ impl Provider {
                 }
             }
         }
-        collected
+        Ok(collected)
     }
 
     /// Which source serves which agent, and why.

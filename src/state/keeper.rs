@@ -117,7 +117,11 @@ impl Writer {
     /// Collects on this thread, in short turns, and makes the values on one that may take its time. What cannot be made
     /// replaces nothing.
     async fn remember(&self) -> Option<Remembered> {
-        let (collected, uccs) = (self.provider.collect().await, self.uccs.clone());
+        let uccs = self.uccs.clone();
+        let collected = self.provider.collect().await;
+        let collected = collected
+            .inspect_err(|error| tracing::debug!(%error, "the actors are gone; the state that is written stays"))
+            .ok()?;
         let remembered = spawn_blocking(move || {
             let uccs = uccs.map(|uccs| uccs.remember()).unwrap_or_default();
             Remembered { uccs, ..collected.read() }
