@@ -67,7 +67,7 @@ fn what_is_invisible_in_a_file_is_visible_in_a_message() {
         let text = format!("<config version=\"1.5\"><PresenceProvider max{hidden}Presence=\"1\"/></config>");
         let refused: Vec<_> = match parse_bytes(text.as_bytes(), "Config.xml") {
             Ok(loaded) => loaded.warnings,
-            Err(errors) => errors.iter().cloned().collect(),
+            Err(errors) => errors.to_vec(),
         };
         for color in [false, true] {
             assert!(!refused.iter().any(|found| found.render(color).contains(hidden)), "{hidden:?}");

@@ -9,7 +9,6 @@ use presence_core::{
 };
 
 /// How an agent's presence is learned.
-#[expect(clippy::large_enum_variant, reason = "nearly all agents are subscribed")]
 pub(crate) enum Life {
     /// By a subscription of ours at a pool.
     Subscribed(Subscription),
