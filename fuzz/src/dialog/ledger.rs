@@ -1,6 +1,6 @@
 //! What was asked for and what was told: every attempt ends once, and nothing is told of one that is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use presence_core::{AgentUri, Attempt, FailureKind};
 use presence_sip::SubscriberEffect;
@@ -16,7 +16,7 @@ enum Standing {
     Leaving,
     /// Another attempt has its dialog: it may end, and need not.
     TakenOver,
-    /// Lost with the connection: in the dialect `simple` its dialog may still be there.
+    /// Its endpoint failed: in the dialect `simple` its dialog may still be there, in `skype` when it was being refreshed.
     Doubtful,
     /// Ended.
     Over,
@@ -27,6 +27,8 @@ pub(super) struct Ledger {
     kind: Kind,
     attempts: BTreeMap<(AgentUri, u32), Standing>,
     present: BTreeMap<AgentUri, u32>,
+    /// Asked to be refreshed, and not told since that they are served.
+    refreshing: BTreeSet<(AgentUri, u32)>,
     next: u32,
     /// What [`presence_sip::Dialect::leave`] promises.
     pub(super) left: bool,
@@ -34,7 +36,14 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) const fn new(kind: Kind) -> Self {
-        Self { kind, attempts: BTreeMap::new(), present: BTreeMap::new(), next: 0, left: false }
+        Self {
+            kind,
+            attempts: BTreeMap::new(),
+            present: BTreeMap::new(),
+            refreshing: BTreeSet::new(),
+            next: 0,
+            left: false,
+        }
     }
 
     /// A new attempt for an agent.
@@ -57,6 +66,11 @@ impl Ledger {
         matches!(standing, Standing::Open | Standing::Doubtful).then_some(Attempt(number))
     }
 
+    /// What stands is to go on.
+    pub(super) fn refresh(&mut self, uri: &AgentUri, attempt: Attempt) {
+        self.refreshing.insert((uri.clone(), attempt.0));
+    }
+
     pub(super) fn release(&mut self, uri: &AgentUri, attempt: Attempt) {
         self.attempts.insert((uri.clone(), attempt.0), Standing::Leaving);
     }
@@ -64,7 +78,8 @@ impl Ledger {
     pub(super) fn hear(&mut self, effect: &SubscriberEffect) {
         match effect {
             SubscriberEffect::Failed { uri, attempt, failure } => {
-                let stays = self.kind == Kind::Simple && failure.kind == FailureKind::Endpoint;
+                let stands = self.kind == Kind::Simple || self.refreshing.remove(&(uri.clone(), attempt.0));
+                let stays = stands && failure.kind == FailureKind::Endpoint;
                 self.end(uri, *attempt, if stays { Standing::Doubtful } else { Standing::Over });
             }
             SubscriberEffect::Ended { uri, attempt } => self.end(uri, *attempt, Standing::Over),
@@ -75,6 +90,9 @@ impl Ledger {
                 let standing = self.attempts.get(&(uri.clone(), attempt.0));
                 let lives = matches!(standing, Some(Standing::Open | Standing::Leaving | Standing::Doubtful));
                 assert!(lives, "told of an attempt that is over: {effect:?} {standing:?}");
+                if matches!(effect, SubscriberEffect::Joined { .. }) {
+                    self.refreshing.remove(&(uri.clone(), attempt.0));
+                }
             }
             SubscriberEffect::Left => self.left = true,
             _ => {}

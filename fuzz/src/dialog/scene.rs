@@ -122,6 +122,7 @@ impl Scene {
             0..=3 => self.subscribe(&agent),
             4 => {
                 if let Some(attempt) = self.ledger.wanted(&agent) {
+                    self.ledger.refresh(&agent, attempt);
                     self.subject.refresh(self.now, &agent, attempt);
                     self.drain(None);
                 }
