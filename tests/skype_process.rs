@@ -137,7 +137,8 @@ fn an_outage_of_the_pool_is_a_few_lines_however_many_agents_there_are() {
     assert!(ended.with("abandoned").next().is_none(), "{}", ended.all());
     let outage = &ended.lines[before..];
     let story = outage.iter().filter(|line| !line.contains("PresenceProviderClient")).count();
-    assert!(story <= 12, "{outage:#?}");
+    // A busy machine tells once or twice more how far the recovery is.
+    assert!(story <= 16, "{outage:#?}");
     nothing_is_left(&server, &ended);
 }
 

@@ -26,8 +26,9 @@ const STEPS: usize = 400;
 const TIMES: [u64; 10] = [0, 1, 500, 1_010, 5_000, 33_000, 64_000, 600_000, 3_600_000, 30_000_000];
 /// How far in the future a deadline may lie: what 2^32 - 1 seconds come to, and a day.
 const FARTHEST: Duration = Duration::from_secs((1 << 32) + 86_400);
-/// The longest that a farewell takes: a gathering for each agent, then what waits for answers that do not come.
-const FAREWELL: Duration = Duration::from_secs(900);
+/// The longest that a farewell takes: the hour for which a pool may ask to be left alone, a gathering for each agent, then what
+/// waits for answers that do not come.
+const FAREWELL: Duration = Duration::from_secs(3_600 + 900);
 
 /// What we print may be longer than what we read: it repeats what a pool has said, with our words around it.
 const WIDE: Limits = Limits { header_section: 256 * 1024, header: 64 * 1024, headers: 256, body: 1 << 20 };
