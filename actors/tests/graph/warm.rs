@@ -55,10 +55,7 @@ fn who_is_who_is_not_asked_again_and_the_last_values_are_there_at_once() {
             let ucc = world.ucc(1..=40);
             pass(Duration::from_millis(200)).await;
             let heard = ucc.heard();
-            let stale = |event: &PresenceEvent| {
-                matches!(event, PresenceEvent::Current { presence, .. } if presence.freshness == Freshness::Stale)
-            };
-            assert!(heard.len() == 40 && heard.iter().all(stale), "{heard:?}");
+            assert!(heard.len() == 40 && heard.iter().all(is_stale), "{heard:?}");
             let mut ledger = Ledger::of(heard);
             pass(seconds(20)).await;
             ledger.read(ucc.heard());
@@ -114,10 +111,7 @@ fn whom_microsoft_had_declined_is_at_the_pool_at_once_also_while_microsoft_is_aw
             let ucc = world.ucc([7, 1]);
             pass(Duration::from_millis(200)).await;
             let heard = ucc.heard();
-            let stale = |event: &PresenceEvent| {
-                matches!(event, PresenceEvent::Current { presence, .. } if presence.freshness == Freshness::Stale)
-            };
-            assert!(heard.len() == 2 && heard.iter().all(stale), "{heard:?}");
+            assert!(heard.len() == 2 && heard.iter().all(is_stale), "{heard:?}");
             let mut ledger = Ledger::of(heard);
             pass(seconds(20)).await;
             ledger.read(ucc.heard());
@@ -142,6 +136,10 @@ fn whom_microsoft_had_declined_is_at_the_pool_at_once_also_while_microsoft_is_aw
         .await;
         errors::take();
     });
+}
+
+fn is_stale(event: &PresenceEvent) -> bool {
+    matches!(event, PresenceEvent::Current { presence, .. } if presence.freshness == Freshness::Stale)
 }
 
 /// The same where Microsoft knows the agents 1 to 5, and a pool 1 to 10.

@@ -13,11 +13,10 @@ use presence_core::{AgentUri, EndpointKind, RetryPolicy};
 use presence_simulator::{
     Activity, AgentState, ConnectionId, FrontEnd, FrontEndCounters, FrontEndEffect, FrontEndSettings, Homed,
 };
-use presence_sip::{Frame, Framer, Limits};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
+use tokio::io::{DuplexStream, ReadHalf};
 use tokio::sync::{Notify, mpsc};
 
-use crate::support::{agent, endpoint, rules};
+use crate::support::{agent, endpoint, line, rules};
 
 /// What connections of a dialled number are: the endpoints' in their order.
 type Side = usize;
@@ -166,41 +165,27 @@ async fn accept(shared: Rc<Shared>, side: Side, mut network: MemoryPool) {
         }
         *shared.next.borrow_mut() += 1;
         let connection = ConnectionId(*shared.next.borrow());
-        let (reader, mut writer) = tokio::io::split(stream);
-        let (queue, mut queued) = mpsc::unbounded_channel::<Bytes>();
+        let (reader, writer) = tokio::io::split(stream);
+        let (queue, queued) = mpsc::unbounded_channel::<Bytes>();
         shared.machine.borrow_mut().connected(connection, 0);
         shared.writers.borrow_mut().insert(connection, (side, queue));
-        actix_rt::spawn(async move {
-            while let Some(bytes) = queued.recv().await {
-                if writer.write_all(&bytes).await.is_err() {
-                    return;
-                }
-            }
-            let _closed = writer.shutdown().await;
-        });
+        actix_rt::spawn(line::write(writer, queued));
         actix_rt::spawn(read(Rc::clone(&shared), connection, reader));
     }
 }
 
-async fn read(shared: Rc<Shared>, connection: ConnectionId, mut reader: ReadHalf<DuplexStream>) {
-    let mut framer = Framer::new(Limits::default());
-    let mut buffer = vec![0; 65_536];
-    while let Ok(length @ 1..) = reader.read(&mut buffer).await {
-        if !shared.writers.borrow().contains_key(&connection) {
-            return;
-        }
-        framer.push(&buffer[..length]);
-        while let Ok(Some(frame)) = framer.next_frame() {
-            if let Frame::Message(message) = frame {
-                shared.machine.borrow_mut().receive(now(), connection, &message);
-            }
-        }
+async fn read(shared: Rc<Shared>, connection: ConnectionId, reader: ReadHalf<DuplexStream>) {
+    let is_open = || shared.writers.borrow().contains_key(&connection);
+    let settle = || {
         shared.flush();
         shared.changed.notify_one();
+    };
+    if line::read(reader, is_open, |message| shared.machine.borrow_mut().receive(now(), connection, message), settle)
+        .await
+    {
+        shared.close(connection);
+        settle();
     }
-    shared.close(connection);
-    shared.flush();
-    shared.changed.notify_one();
 }
 
 async fn keep_time(shared: Rc<Shared>) {

@@ -3,6 +3,7 @@
 pub(crate) mod days;
 pub(crate) mod errors;
 pub(crate) mod ledger;
+pub(crate) mod line;
 pub(crate) mod pool;
 
 use std::cell::{Cell, RefCell};

@@ -11,11 +11,10 @@ use presence_core::AgentUri;
 use presence_simulator::{
     Activity, AgentState, ConnectionId, Counters, Effect, Faults, PresenceServer, Refusal, Scope, ServerSettings, Wire,
 };
-use presence_sip::{Frame, Framer, Limits};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
+use tokio::io::{DuplexStream, ReadHalf};
 use tokio::sync::{Notify, mpsc};
 
-use super::agent;
+use super::{agent, line};
 
 /// A presence server in memory and in virtual time.
 #[derive(Clone)]
@@ -145,39 +144,25 @@ async fn accept(shared: Rc<Shared>, mut side: MemoryPool) {
         }
         next += 1;
         let connection = ConnectionId(next);
-        let (reader, mut writer) = tokio::io::split(stream);
-        let (queue, mut queued) = mpsc::unbounded_channel::<Bytes>();
+        let (reader, writer) = tokio::io::split(stream);
+        let (queue, queued) = mpsc::unbounded_channel::<Bytes>();
         shared.machine.borrow_mut().connected(connection, Wire::Tcp);
         shared.writers.borrow_mut().insert(connection, queue);
-        actix_rt::spawn(async move {
-            while let Some(bytes) = queued.recv().await {
-                if writer.write_all(&bytes).await.is_err() {
-                    return;
-                }
-            }
-            let _closed = writer.shutdown().await;
-        });
+        actix_rt::spawn(line::write(writer, queued));
         actix_rt::spawn(read(Rc::clone(&shared), connection, reader));
     }
 }
 
-async fn read(shared: Rc<Shared>, connection: ConnectionId, mut reader: ReadHalf<DuplexStream>) {
-    let mut framer = Framer::new(Limits::default());
-    let mut buffer = vec![0; 65_536];
-    while let Ok(length @ 1..) = reader.read(&mut buffer).await {
-        if !shared.writers.borrow().contains_key(&connection) {
-            return;
-        }
-        framer.push(&buffer[..length]);
-        while let Ok(Some(frame)) = framer.next_frame() {
-            if let Frame::Message(message) = frame {
-                shared.machine.borrow_mut().receive(now(), connection, &message);
-            }
-        }
+async fn read(shared: Rc<Shared>, connection: ConnectionId, reader: ReadHalf<DuplexStream>) {
+    let is_open = || shared.writers.borrow().contains_key(&connection);
+    let settle = || {
         shared.flush();
         shared.changed.notify_one();
-    }
-    if shared.writers.borrow_mut().remove(&connection).is_some() {
+    };
+    let is_over =
+        line::read(reader, is_open, |message| shared.machine.borrow_mut().receive(now(), connection, message), settle)
+            .await;
+    if is_over && shared.writers.borrow_mut().remove(&connection).is_some() {
         shared.machine.borrow_mut().connection_lost(connection);
     }
 }

@@ -45,14 +45,14 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Runs the sampler for this long; what it picked when, and what came of each by `outcome` at once.
-fn run(
+/// Runs the sampler for this long, and does with each pick at once what `answer` does; what it picked, and when.
+fn play(
     sampler: &mut Sampler,
     crowd: &Crowd,
     from: Instant,
     time: Duration,
-    mut outcome: impl FnMut(&AgentUri) -> SampleOutcome,
-) -> Vec<(Duration, AgentUri)> {
+    mut answer: impl FnMut(&mut Sampler, Instant, &Pick),
+) -> Vec<(Duration, Pick)> {
     let mut picked = Vec::new();
     loop {
         let now = sampler.poll_timeout();
@@ -60,14 +60,33 @@ fn run(
             return picked;
         }
         while let Some(pick) = sampler.pick(now, crowd) {
-            let Pick::Compare(uri) = pick else { panic!("nothing was adopted") };
-            let via = crowd.0[&uri].expect("somebody stands behind it");
-            let came = outcome(&uri);
-            sampler.sampled(now, &uri, via, came);
-            picked.push((now - from, uri));
+            answer(sampler, now, &pick);
+            picked.push((now - from, pick));
         }
         assert!(sampler.poll_timeout() > now, "it would be called for ever");
     }
+}
+
+fn compared(pick: Pick) -> AgentUri {
+    let Pick::Compare(uri) = pick else { panic!("nothing was adopted") };
+    uri
+}
+
+/// The same where nothing was adopted, with what came of each sample by `outcome`.
+fn run(
+    sampler: &mut Sampler,
+    crowd: &Crowd,
+    from: Instant,
+    time: Duration,
+    mut outcome: impl FnMut(&AgentUri) -> SampleOutcome,
+) -> Vec<(Duration, AgentUri)> {
+    let answer = |sampler: &mut Sampler, now, pick: &Pick| {
+        let uri = compared(pick.clone());
+        let via = crowd.0[&uri].expect("somebody stands behind it");
+        sampler.sampled(now, &uri, via, outcome(&uri));
+    };
+    let picked = play(sampler, crowd, from, time, answer);
+    picked.into_iter().map(|(at, pick)| (at, compared(pick))).collect()
 }
 
 fn sampler(now: Instant, per_second: u32, random: u64) -> Sampler {
@@ -186,19 +205,12 @@ fn nobody_can_be_sampled_and_it_asks_again_an_interval_later() {
 
 /// Everything that is picked in this time, and when; samples find nothing.
 fn picks(sampler: &mut Sampler, crowd: &Crowd, from: Instant, time: Duration) -> Vec<(u64, Pick)> {
-    let mut picked = Vec::new();
-    loop {
-        let now = sampler.poll_timeout();
-        if now > from + time {
-            return picked;
+    let picked = play(sampler, crowd, from, time, |sampler, now, pick| {
+        if let Pick::Compare(uri) = pick {
+            sampler.sampled(now, uri, A, SampleOutcome::Same);
         }
-        while let Some(pick) = sampler.pick(now, crowd) {
-            if let Pick::Compare(uri) = &pick {
-                sampler.sampled(now, uri, A, SampleOutcome::Same);
-            }
-            picked.push(((now - from).as_secs(), pick));
-        }
-    }
+    });
+    picked.into_iter().map(|(at, pick)| (at.as_secs(), pick)).collect()
 }
 
 fn refreshed(picked: &[(u64, Pick)]) -> Vec<(u64, AgentUri, u32)> {

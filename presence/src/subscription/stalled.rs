@@ -10,18 +10,9 @@ impl Subscription {
     /// The present attempt failed and the endpoint keeps its dialog. Forgetting that would leave it at the server, beside the
     /// next one.
     pub(super) fn stalled(&mut self, now: Instant, attempt: Attempt, failure: Failure, again: bool) {
-        let via = match self.state {
-            State::Subscribing { via, .. } | State::Withdrawing { via, .. } => via,
-            State::Active(dialog) | State::Releasing { dialog, .. } => dialog.via,
-            // Its end is under way, and will be told.
-            State::Unsubscribing { .. } => return,
-            // These have no dialog that could be the present one.
-            State::Idle
-            | State::WaitingForEndpoint { .. }
-            | State::AwaitingToken { .. }
-            | State::BackingOff { .. }
-            | State::Abandoned => return,
-        };
+        // The end of one that is being ended is under way, and will be told.
+        let ending = matches!(self.state, State::Unsubscribing { .. });
+        let Some(via) = self.state.via().filter(|_| !ending) else { return };
         self.leftovers[via.index()] = if again { Leftover::Held(attempt) } else { Leftover::Stalled(attempt) };
         // That the server does not know the dialog any more when it is taken over must not look like a loop of the agent's.
         self.guarded_until = None;

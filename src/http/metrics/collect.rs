@@ -1,11 +1,11 @@
 //! Every metric, from what the parts of the process say of themselves. docs/operations.md has the table.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Instant, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use presence_actors::transport::Refusal;
-use presence_actors::{EndpointView, HistogramReading, MeterReadings, SourceView};
+use presence_actors::{EndpointView, HistogramReading, MeterReadings, SourceView, time_of_day};
 use presence_core::{EndpointState, FailureKind, Freshness, SourceKind};
 
 use presence_sip::WireEvent;
@@ -49,6 +49,11 @@ const FRESHNESS: [Freshness; 3] = [Freshness::Fresh, Freshness::Stale, Freshness
 /// A value of the API as it is written there, for a label.
 pub(super) fn written(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default()
+}
+
+/// In seconds since 1970, as Prometheus has times.
+pub(super) fn since_1970(at: Instant) -> f64 {
+    time_of_day(at).duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 pub(super) fn truth(is_so: bool) -> f64 {

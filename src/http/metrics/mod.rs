@@ -9,14 +9,12 @@ mod process;
 mod samples;
 mod state;
 
-use std::time::UNIX_EPOCH;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, Accept, Header, QualityItem};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
-use presence_actors::{now, time_of_day};
+use presence_actors::now;
 use utoipa::OpenApi;
 
 use self::exposition::{CLASSIC, Exposition, OPEN_METRICS};
@@ -64,8 +62,7 @@ async fn metrics(caller: Caller, api: web::Data<Api>, request: HttpRequest) -> R
     collect::certificates(&mut answer, Timestamp::now(), &api.certificates.read());
     state::state(&mut answer, api.keeping.read(now()).as_ref());
     collect::api(&mut answer, &api.meters);
-    let started = time_of_day(api.started).duration_since(UNIX_EPOCH).unwrap_or_default();
-    collect::process(&mut answer, started.as_secs_f64());
+    collect::process(&mut answer, collect::since_1970(api.started));
     let is_open = Accept::parse(&request).is_ok_and(|accept| wants_open_metrics(&accept));
     let (kind, text) = if is_open { (OPEN_METRICS, answer.open_metrics()) } else { (CLASSIC, answer.classic()) };
     let text = text.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;

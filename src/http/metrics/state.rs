@@ -1,10 +1,6 @@
 //! Whether the state of the next start is being written.
 
-use std::time::{Instant, UNIX_EPOCH};
-
-use presence_actors::time_of_day;
-
-use super::collect::truth;
+use super::collect::{since_1970, truth};
 use super::exposition::{Exposition, labelled};
 use crate::state::KeepingReading;
 
@@ -17,7 +13,6 @@ pub(super) fn state(answer: &mut Exposition, keeping: Option<&KeepingReading>) {
         "1 while the state of the next start is written, 0 when it cannot be or has not been for three minutes",
         keeping.map(|keeping| one(truth(keeping.not_kept.is_none()))),
     );
-    let since_1970 = |at: Instant| time_of_day(at).duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     answer.gauge(
         "presence_state_written_timestamp_seconds",
         "When the state was written the last time, in seconds since 1970",

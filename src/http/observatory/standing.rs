@@ -1,7 +1,5 @@
 //! Whether the next start would begin with what holds now, in words.
 
-use std::time::Instant;
-
 use super::words::Clock;
 use crate::http::convert::moment;
 use crate::http::model::RestartState;
@@ -24,21 +22,20 @@ pub(super) fn told(keeping: &KeepingReading) -> RestartState {
 pub(super) fn trouble(keeping: Option<&KeepingReading>, clock: Clock<'_>) -> Option<String> {
     let keeping = keeping?;
     let not_kept = keeping.not_kept.as_ref()?;
-    let at = |instant: Instant| clock(instant);
     let next = match keeping.written {
-        Some(written) => format!("a restart would begin with what was known at {}", at(written.at)),
+        Some(written) => format!("a restart would begin with what was known at {}", clock(written.at)),
         None => "a restart would know nothing of this run".to_owned(),
     };
     Some(format!(
         "The state for the next start is not written since {} ({}): {next}.",
-        at(not_kept.since),
+        clock(not_kept.since),
         not_kept.why
     ))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::state::{NotKept, Written};

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use presence_actors::now;
 use presence_actors::transport::memory::MemoryPool;
 use presence_simulator::{ConnectionId, Effect, FrontEndEffect, Refusal, Scope, Wire};
-use presence_sip::{Frame, Framer, Limits, Message, Method};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf};
+use presence_sip::{Message, Method};
+use tokio::io::{DuplexStream, ReadHalf};
 use tokio::sync::mpsc;
 
 use super::{Line, Machine, OWED, Shared, Side, refusing};
+use crate::support::line;
 
 /// How long an endpoint is left alone whose list was refused, at most, and until the next moment of gathering.
 const REST: Duration = Duration::from_secs(60 + 4);
@@ -132,45 +133,29 @@ pub(super) async fn accept(shared: Rc<Shared>, side: Side, mut network: MemoryPo
         }
         shared.next.set(shared.next.get() + 1);
         let connection = ConnectionId(shared.next.get());
-        let (reader, mut writer) = tokio::io::split(stream);
-        let (out, mut queued) = mpsc::unbounded_channel::<Bytes>();
+        let (reader, writer) = tokio::io::split(stream);
+        let (out, queued) = mpsc::unbounded_channel::<Bytes>();
         match &mut *shared.machine.borrow_mut() {
             Machine::Simple(server) => server.connected(connection, Wire::Tcp),
             Machine::Skype(front) => front.connected(connection, 0),
         }
         shared.lines.borrow_mut().insert(connection, Line { side, out });
         shared.disturbed.borrow_mut()[side] = now();
-        actix_rt::spawn(async move {
-            while let Some(bytes) = queued.recv().await {
-                if writer.write_all(&bytes).await.is_err() {
-                    return;
-                }
-            }
-            let _closed = writer.shutdown().await;
-        });
+        actix_rt::spawn(line::write(writer, queued));
         actix_rt::spawn(read(Rc::clone(&shared), connection, reader));
     }
 }
 
-async fn read(shared: Rc<Shared>, connection: ConnectionId, mut reader: ReadHalf<DuplexStream>) {
-    let mut framer = Framer::new(Limits::default());
-    let mut buffer = vec![0; 65_536];
-    while let Ok(length @ 1..) = reader.read(&mut buffer).await {
-        if !shared.lines.borrow().contains_key(&connection) {
-            return;
-        }
-        framer.push(&buffer[..length]);
-        while let Ok(Some(frame)) = framer.next_frame() {
-            if let Frame::Message(message) = frame {
-                shared.receive(connection, &message);
-            }
-        }
+async fn read(shared: Rc<Shared>, connection: ConnectionId, reader: ReadHalf<DuplexStream>) {
+    let is_open = || shared.lines.borrow().contains_key(&connection);
+    let settle = || {
         shared.flush();
         shared.changed.notify_one();
+    };
+    if line::read(reader, is_open, |message| shared.receive(connection, message), settle).await {
+        shared.close(connection);
+        settle();
     }
-    shared.close(connection);
-    shared.flush();
-    shared.changed.notify_one();
 }
 
 pub(super) async fn keep_time(shared: Rc<Shared>) {
